@@ -1,0 +1,1 @@
+"""The gateway: payments, their state machine, and the drivers that carry it out."""

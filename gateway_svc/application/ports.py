@@ -1,0 +1,192 @@
+"""What the gateway's use cases and workflows need from the outside, in their own words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.outcome import Outcome
+from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
+
+View = Mapping[str, Any]
+"""A payment, refund or other resource as the stored procedures show it (JSON)."""
+
+
+class Disposition(StrEnum):
+    """What an idempotency key made of a call."""
+
+    NONE = "NONE"
+    CREATED = "CREATED"
+    STARTED = "STARTED"
+    REPLAYED = "REPLAYED"
+    IN_FLIGHT = "IN_FLIGHT"
+    RESUME = "RESUME"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Who asked for what: a merchant's idempotency key and the hash over operation and body."""
+
+    merchant_id: str
+    idempotency_key: str
+    request_hash: bytes
+    lease_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """A payment to begin; ``amount`` in minor units of ``currency``."""
+
+    id: str
+    amount: int
+    currency: str
+    capture_method: str
+    token: str
+    card: Mapping[str, Any]
+    merchant_reference: str
+    description: str
+    metadata: Mapping[str, str]
+    statement_descriptor: str
+    candidates: Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class NewModification:
+    """A capture, void or refund to begin; ``amount`` None means all that is left."""
+
+    id: str
+    kind: str
+    payment_id: str
+    amount: int | None
+    final: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What beginning an operation came to; ``answer`` is the stored answer of a replay."""
+
+    disposition: Disposition
+    payment: View | None
+    modification: View | None
+    answer: View | None
+
+
+class PaymentStore(Protocol):
+    """The stored procedures that hold the money rules. Refusals are ``mesh.refusal.Refusal``."""
+
+    async def begin_payment(self, operation: Operation, new: NewPayment) -> Begun:
+        """Begin a payment with its first attempt SENDING, or tell what the key already stands for."""
+        ...
+
+    async def begin_modification(self, operation: Operation, new: NewModification) -> Begun:
+        """Begin a capture, void or refund SENDING, or tell what the key already stands for."""
+        ...
+
+    async def find_operation(self, operation: Operation) -> Begun:
+        """Tell what the key stands for without beginning anything."""
+        ...
+
+    async def release_lease(self, operation: Operation) -> None:
+        """Let a repetition of the operation resume at once."""
+        ...
+
+    async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> View:
+        """Record what became of an attempt; the first definite record wins. Returns the payment as it stands."""
+        ...
+
+    async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
+        """Begin a cascade's next attempt; False when it was begun before and may have been sent."""
+        ...
+
+    async def record_modification(
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+    ) -> tuple[View, View]:
+        """Record what became of a modification. Returns modification and payment as they stand."""
+        ...
+
+    async def load_payment(self, payment_id: str) -> View:
+        """Read a payment for the drivers, whoever's it is."""
+        ...
+
+    async def load_modification(self, modification_id: str) -> tuple[View, View]:
+        """Read a modification and its payment for the drivers."""
+        ...
+
+    async def require_review(self, payment_id: str, reference: str) -> None:
+        """Hand an attempt or modification to an operator."""
+        ...
+
+    async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
+        """List (``PAYMENT`` or ``MODIFICATION``, id) of what nobody has moved for ``grace_ms``."""
+        ...
+
+    async def get_payment(self, merchant_id: str, payment_id: str) -> View:
+        """Read a merchant's payment."""
+        ...
+
+    async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
+        """List a merchant's payments, newest first, keyset-paged by ``before_us`` and ``before_id``."""
+        ...
+
+    async def get_refund(self, merchant_id: str, refund_id: str) -> View:
+        """Read a merchant's refund."""
+        ...
+
+    async def list_refunds(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
+        """List a merchant's refunds, newest first."""
+        ...
+
+
+class PspConnectors(Protocol):
+    """Calls to PSPs. Never raises for what a PSP or the network does: that is an outcome.
+
+    An error whose origin is uncertain is UNKNOWN; only an answer that provably precedes the PSP call is NOT_SENT.
+    """
+
+    async def authorize(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+        """Send an attempt, with its idempotency key derived from its id."""
+        ...
+
+    async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
+        """Send a capture, void or refund, with its idempotency key derived from its id."""
+        ...
+
+    async def ask_attempt(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+        """Ask the PSP by our reference what became of an attempt."""
+        ...
+
+    async def ask_modification(self, modification: Modification, *, timeout_ms: int) -> Outcome:
+        """Ask the PSP by our reference what became of a capture, void or refund."""
+        ...
+
+
+class Router(Protocol):
+    """Ranks PSP accounts."""
+
+    async def route(
+        self, *, merchant_id: str, payment_id: str, amount: int, currency: str, card: Mapping[str, Any]
+    ) -> Sequence[Candidate]:
+        """Return the eligible accounts, best first; raises Refusal NO_ELIGIBLE_ACCOUNT when there is none."""
+        ...
+
+
+class CardTokens(Protocol):
+    """What the gateway may know of cards."""
+
+    async def describe(self, *, merchant_id: str, token: str) -> Mapping[str, Any]:
+        """Return the card summary of a merchant's token; raises Refusal TOKEN_NOT_FOUND."""
+        ...
+
+
+class DurableDriver(Protocol):
+    """Takes over what the request could not finish. Unreachable or slow is no error: the sweep finds the work later."""
+
+    async def settle_payment(self, payment_id: str, *, wait_ms: int) -> None:
+        """Start or join the payment's workflow and wait at most ``wait_ms`` for it to leave PROCESSING."""
+        ...
+
+    async def settle_modification(self, modification_id: str, *, wait_ms: int) -> None:
+        """Start or join the modification's workflow and wait at most ``wait_ms`` for it to be settled."""
+        ...

@@ -1,0 +1,66 @@
+"""Turns the views of the stored procedures into the core's own types."""
+
+from gateway_svc.application.ports import View
+from gateway_svc.domain.payment import (
+    Attempt,
+    AttemptStatus,
+    Candidate,
+    CaptureMethod,
+    Modification,
+    ModificationKind,
+    ModificationStatus,
+    Payment,
+    PaymentStatus,
+)
+
+
+def payment_of(view: View) -> Payment:
+    """Read a payment view as the core's payment."""
+    return Payment(
+        id=view["id"],
+        merchant_id=view["merchant_id"],
+        status=PaymentStatus(view["status"]),
+        amount=view["amount"],
+        currency=view["currency"],
+        capture_method=CaptureMethod(view["capture_method"]),
+        token=view["token"],
+        attempts=tuple(attempt_of(attempt) for attempt in view["attempts"]),
+        candidates=tuple(Candidate(item["account"], item["reason"]) for item in view["candidates"]),
+        under_review=view["under_review"],
+        statement_descriptor=view["statement_descriptor"],
+    )
+
+
+def attempt_of(view: View) -> Attempt:
+    """Read an attempt view as the core's attempt."""
+    return Attempt(
+        id=view["id"],
+        ordinal=view["ordinal"],
+        account=view["account"],
+        status=AttemptStatus(view["status"]),
+        psp_reference=view["psp_reference"],
+        code=view["code"],
+        raw_code=view["raw_code"],
+        asks=view["asks"],
+        not_founds=view["not_founds"],
+        age_seconds=view.get("age_seconds", 0),
+    )
+
+
+def modification_of(view: View) -> Modification:
+    """Read a modification view as the core's modification."""
+    return Modification(
+        id=view["id"],
+        payment_id=view["payment_id"],
+        kind=ModificationKind(view["kind"]),
+        account=view["account"],
+        payment_psp_reference=view["payment_psp_reference"],
+        status=ModificationStatus(view["status"]),
+        amount=view["amount"],
+        currency=view["currency"],
+        final=view["final"],
+        asks=view["asks"],
+        not_founds=view["not_founds"],
+        age_seconds=view.get("age_seconds", 0),
+        under_review=view["under_review"],
+    )

@@ -1,0 +1,1 @@
+"""The pure payment core: no input or output, no clock, no randomness."""

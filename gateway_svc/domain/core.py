@@ -1,0 +1,196 @@
+"""The payment core: what an outcome makes of a payment, and what to do with it next.
+
+Every driver asks here and only here: the inline driver in a request, the durable driver in a workflow, the simulator in
+the tests. The stored procedures check the same transitions once more under the row lock.
+"""
+
+from dataclasses import dataclass
+
+from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, may_cascade
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.payment import (
+    Attempt,
+    AttemptStatus,
+    Candidate,
+    CaptureMethod,
+    Modification,
+    ModificationStatus,
+    Payment,
+    PaymentStatus,
+)
+from gateway_svc.domain.resolution import Ask, Repeat, Review, next_resolution
+
+
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    """Begin attempt ``ordinal`` at ``account``, send it, record what came of it."""
+
+    ordinal: int
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskAttempt:
+    """After ``delay_ms``, ask the PSP what became of ``attempt``, and record it."""
+
+    attempt: Attempt
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatAttempt:
+    """After ``delay_ms``, send ``attempt`` again with the same idempotency key, and record what came of it."""
+
+    attempt: Attempt
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAttempt:
+    """Hand ``attempt`` to an operator: nobody could tell what became of it."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do."""
+
+
+PaymentStep = StartAttempt | AskAttempt | RepeatAttempt | ReviewAttempt | Done
+ModificationStep = Ask | Repeat | Review | Done
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptVerdict:
+    """What an outcome makes of an attempt and its payment."""
+
+    attempt_status: AttemptStatus
+    payment_status: PaymentStatus
+    code: str = ""
+    raw_code: str = ""
+    psp_reference: str = ""
+    network_transaction_id: str = ""
+    not_found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModificationVerdict:
+    """What an outcome makes of a capture, void or refund."""
+
+    status: ModificationStatus
+    code: str = ""
+    raw_code: str = ""
+    psp_reference: str = ""
+    not_found: bool = False
+
+
+def next_candidate(payment: Payment) -> Candidate | None:
+    """Return the best-ranked PSP account that was not tried yet, None when there is none or enough were tried."""
+    if len(payment.attempts) >= MAX_ATTEMPTS:
+        return None
+    tried = {attempt.account for attempt in payment.attempts}
+    return next((candidate for candidate in payment.candidates if candidate.account not in tried), None)
+
+
+def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome) -> AttemptVerdict:
+    """Say what ``outcome`` makes of ``attempt``, the last of ``payment``, and of the payment itself.
+
+    Guarantees that only a definite answer ends an attempt: an attempt that may have reached the PSP stays UNKNOWN until
+    the PSP says approved or declined, and while it is UNKNOWN the payment stays PROCESSING.
+    """
+    if outcome.kind is OutcomeKind.APPROVED:
+        return _verdict(AttemptStatus.APPROVED, approved_status(payment.capture_method), outcome)
+    if outcome.kind is OutcomeKind.DECLINED:
+        codes = (*_failure_codes(payment, before=attempt), outcome.code)
+        moves_on = may_cascade(codes) and next_candidate(payment) is not None
+        status = PaymentStatus.PROCESSING if moves_on else PaymentStatus.DECLINED
+        return _verdict(AttemptStatus.DECLINED, status, outcome)
+    if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and attempt.asks == 0:
+        return _verdict(AttemptStatus.NOT_SENT, _status_after_not_sent(payment, attempt, outcome), outcome)
+    return _verdict(AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING, outcome)
+
+
+def approved_status(capture_method: CaptureMethod) -> PaymentStatus:
+    """Return the status an approved payment takes."""
+    return PaymentStatus.SUCCEEDED if capture_method is CaptureMethod.AUTOMATIC else PaymentStatus.AUTHORIZED
+
+
+def next_step(payment: Payment) -> PaymentStep:
+    """Say what to do next with a payment as recorded.
+
+    An attempt found in SENDING counts as unknown: whoever began it may have sent it and died before recording.
+    """
+    if payment.status is not PaymentStatus.PROCESSING or payment.under_review:
+        return Done()
+    last = payment.attempts[-1]
+    if last.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT}:
+        candidate = next_candidate(payment)
+        if candidate is not None:
+            return StartAttempt(ordinal=last.ordinal + 1, account=candidate.account, reason=candidate.reason)
+    if last.status not in {AttemptStatus.SENDING, AttemptStatus.UNKNOWN}:
+        return ReviewAttempt(last)
+    return _settle(last)
+
+
+def judge_modification(modification: Modification, outcome: Outcome) -> ModificationVerdict:
+    """Say what ``outcome`` makes of a capture, void or refund; only a definite answer ends it."""
+    if outcome.kind is OutcomeKind.APPROVED:
+        status = ModificationStatus.SUCCEEDED
+    elif outcome.kind is OutcomeKind.DECLINED or (
+        outcome.kind is OutcomeKind.NOT_SENT
+        and modification.status is ModificationStatus.SENDING
+        and modification.asks == 0
+    ):
+        status = ModificationStatus.FAILED
+    else:
+        status = ModificationStatus.UNKNOWN
+    return ModificationVerdict(
+        status=status,
+        code=outcome.code,
+        raw_code=outcome.raw_code,
+        psp_reference=outcome.psp_reference,
+        not_found=outcome.kind is OutcomeKind.NOT_FOUND,
+    )
+
+
+def next_modification_step(modification: Modification) -> ModificationStep:
+    """Say what to do next with a capture, void or refund as recorded."""
+    if modification.status in {ModificationStatus.SUCCEEDED, ModificationStatus.FAILED} or modification.under_review:
+        return Done()
+    return next_resolution(
+        asks=modification.asks, not_founds=modification.not_founds, age_seconds=modification.age_seconds
+    )
+
+
+def _settle(last: Attempt) -> PaymentStep:
+    resolution = next_resolution(asks=last.asks, not_founds=last.not_founds, age_seconds=last.age_seconds)
+    if isinstance(resolution, Ask):
+        return AskAttempt(last, resolution.delay_ms)
+    if isinstance(resolution, Repeat):
+        return RepeatAttempt(last, resolution.delay_ms)
+    return ReviewAttempt(last)
+
+
+def _status_after_not_sent(payment: Payment, attempt: Attempt, outcome: Outcome) -> PaymentStatus:
+    if outcome.code != "token_unusable" and next_candidate(payment) is not None:
+        return PaymentStatus.PROCESSING
+    declined = any(other.status is AttemptStatus.DECLINED for other in payment.attempts if other.id != attempt.id)
+    return PaymentStatus.DECLINED if declined else PaymentStatus.FAILED
+
+
+def _failure_codes(payment: Payment, *, before: Attempt) -> tuple[str, ...]:
+    return tuple(other.code for other in payment.attempts if other.ordinal < before.ordinal)
+
+
+def _verdict(attempt_status: AttemptStatus, payment_status: PaymentStatus, outcome: Outcome) -> AttemptVerdict:
+    return AttemptVerdict(
+        attempt_status=attempt_status,
+        payment_status=payment_status,
+        code=outcome.code,
+        raw_code=outcome.raw_code,
+        psp_reference=outcome.psp_reference,
+        network_transaction_id=outcome.network_transaction_id,
+        not_found=outcome.kind is OutcomeKind.NOT_FOUND,
+    )

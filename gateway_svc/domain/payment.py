@@ -1,0 +1,155 @@
+"""A payment, its attempts and its modifications as recorded, and the states they may be in."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment stands; docs/architecture.md tells what each means."""
+
+    PROCESSING = "PROCESSING"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    AUTHORIZED = "AUTHORIZED"
+    SUCCEEDED = "SUCCEEDED"
+    DECLINED = "DECLINED"
+    FAILED = "FAILED"
+    VOIDED = "VOIDED"
+
+
+class AttemptStatus(StrEnum):
+    """Where one authorization at one PSP account stands."""
+
+    SENDING = "SENDING"
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+    NOT_SENT = "NOT_SENT"
+    UNKNOWN = "UNKNOWN"
+
+
+class ModificationStatus(StrEnum):
+    """Where a capture, void or refund stands."""
+
+    SENDING = "SENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+class ModificationKind(StrEnum):
+    """The operations on an authorized or captured payment."""
+
+    CAPTURE = "CAPTURE"
+    VOID = "VOID"
+    REFUND = "REFUND"
+
+
+class CaptureMethod(StrEnum):
+    """When an authorized amount is captured."""
+
+    AUTOMATIC = "AUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+PAYMENT_TRANSITIONS: dict[PaymentStatus, frozenset[PaymentStatus]] = {
+    PaymentStatus.PROCESSING: frozenset(
+        {
+            PaymentStatus.REQUIRES_ACTION,
+            PaymentStatus.AUTHORIZED,
+            PaymentStatus.SUCCEEDED,
+            PaymentStatus.DECLINED,
+            PaymentStatus.FAILED,
+        }
+    ),
+    PaymentStatus.REQUIRES_ACTION: frozenset(
+        {PaymentStatus.PROCESSING, PaymentStatus.AUTHORIZED, PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED}
+    ),
+    PaymentStatus.AUTHORIZED: frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.VOIDED}),
+    PaymentStatus.SUCCEEDED: frozenset(),
+    PaymentStatus.DECLINED: frozenset(),
+    PaymentStatus.FAILED: frozenset(),
+    PaymentStatus.VOIDED: frozenset(),
+}
+
+ATTEMPT_TRANSITIONS: dict[AttemptStatus, frozenset[AttemptStatus]] = {
+    AttemptStatus.SENDING: frozenset(
+        {AttemptStatus.APPROVED, AttemptStatus.DECLINED, AttemptStatus.NOT_SENT, AttemptStatus.UNKNOWN}
+    ),
+    # What may have reached a PSP can't become "not sent" by a later call that was not sent.
+    AttemptStatus.UNKNOWN: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED}),
+    AttemptStatus.APPROVED: frozenset(),
+    AttemptStatus.DECLINED: frozenset(),
+    AttemptStatus.NOT_SENT: frozenset(),
+}
+
+MODIFICATION_TRANSITIONS: dict[ModificationStatus, frozenset[ModificationStatus]] = {
+    ModificationStatus.SENDING: frozenset(
+        {ModificationStatus.SUCCEEDED, ModificationStatus.FAILED, ModificationStatus.UNKNOWN}
+    ),
+    ModificationStatus.UNKNOWN: frozenset({ModificationStatus.SUCCEEDED, ModificationStatus.FAILED}),
+    ModificationStatus.SUCCEEDED: frozenset(),
+    ModificationStatus.FAILED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A PSP account the router ranked for this payment, in the order to be tried."""
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One authorization at one PSP account.
+
+    ``asks`` counts the syncs and repetitions recorded since it was begun, ``not_founds`` how often in a row the PSP
+    said that it knows no such operation, ``age_seconds`` how long ago it was begun.
+    """
+
+    id: str
+    ordinal: int
+    account: str
+    status: AttemptStatus
+    psp_reference: str = ""
+    code: str = ""
+    raw_code: str = ""
+    asks: int = 0
+    not_founds: int = 0
+    age_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment as recorded; ``amount`` in minor units of ``currency``."""
+
+    id: str
+    merchant_id: str
+    status: PaymentStatus
+    amount: int
+    currency: str
+    capture_method: CaptureMethod
+    token: str
+    attempts: tuple[Attempt, ...]
+    candidates: tuple[Candidate, ...]
+    under_review: bool = False
+    statement_descriptor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Modification:
+    """A capture, void or refund as recorded; ``amount`` in minor units of ``currency``, 0 for a void."""
+
+    id: str
+    payment_id: str
+    kind: ModificationKind
+    account: str
+    payment_psp_reference: str
+    status: ModificationStatus
+    amount: int
+    currency: str
+    final: bool = False
+    asks: int = 0
+    not_founds: int = 0
+    age_seconds: int = 0
+    under_review: bool = False
