@@ -94,8 +94,10 @@ def next_candidate(payment: Payment) -> Candidate | None:
     return next((candidate for candidate in payment.candidates if candidate.account not in tried), None)
 
 
-def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome) -> AttemptVerdict:
+def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> AttemptVerdict:
     """Say what ``outcome`` makes of ``attempt``, the last of ``payment``, and of the payment itself.
+
+    ``asked`` tells that the outcome came from a sync or a repetition: "not sent" then says nothing of the first call.
 
     Guarantees that only a definite answer ends an attempt: an attempt that may have reached the PSP stays UNKNOWN until
     the PSP says approved or declined, and while it is UNKNOWN the payment stays PROCESSING.
@@ -107,7 +109,7 @@ def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome) -> Attem
         moves_on = may_cascade(codes) and next_candidate(payment) is not None
         status = PaymentStatus.PROCESSING if moves_on else PaymentStatus.DECLINED
         return _verdict(AttemptStatus.DECLINED, status, outcome)
-    if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and attempt.asks == 0:
+    if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and not (asked or attempt.asks):
         return _verdict(AttemptStatus.NOT_SENT, _status_after_not_sent(payment, attempt, outcome), outcome)
     return _verdict(AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING, outcome)
 
@@ -134,14 +136,17 @@ def next_step(payment: Payment) -> PaymentStep:
     return _settle(last)
 
 
-def judge_modification(modification: Modification, outcome: Outcome) -> ModificationVerdict:
-    """Say what ``outcome`` makes of a capture, void or refund; only a definite answer ends it."""
+def judge_modification(modification: Modification, outcome: Outcome, *, asked: bool) -> ModificationVerdict:
+    """Say what ``outcome`` makes of a capture, void or refund; only a definite answer ends it.
+
+    ``asked`` tells that the outcome came from a sync or a repetition: "not sent" then says nothing of the first call.
+    """
     if outcome.kind is OutcomeKind.APPROVED:
         status = ModificationStatus.SUCCEEDED
     elif outcome.kind is OutcomeKind.DECLINED or (
         outcome.kind is OutcomeKind.NOT_SENT
         and modification.status is ModificationStatus.SENDING
-        and modification.asks == 0
+        and not (asked or modification.asks)
     ):
         status = ModificationStatus.FAILED
     else:

@@ -1,0 +1,364 @@
+"""The database as the simulator sees it: the stored procedures' rules in memory, each call a transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.payment import (
+    ATTEMPT_TRANSITIONS,
+    MODIFICATION_TRANSITIONS,
+    PAYMENT_TRANSITIONS,
+    Attempt,
+    AttemptStatus,
+    Candidate,
+    CaptureMethod,
+    Modification,
+    ModificationKind,
+    ModificationStatus,
+    Payment,
+    PaymentStatus,
+)
+
+OPEN_ATTEMPT = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN})
+OPEN_MODIFICATION = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN})
+
+
+class Refused(Exception):  # noqa: N818
+    """The books refuse an operation; nothing has changed."""
+
+
+class IllegalTransition(Exception):  # noqa: N818
+    """A driver asked for a transition that no rule allows: a fault of ours."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One payment with everything that hangs on it."""
+
+    payment: Payment
+    created_ms: int
+    updated_ms: int
+    authorized: int = 0
+    captured: int = 0
+    refunded: int = 0
+    modifications: list[Modification] = field(default_factory=list)
+    begun_ms: dict[str, int] = field(default_factory=dict)
+    key_of: dict[str, str] = field(default_factory=dict)
+    events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
+
+    def pending(self, kind: ModificationKind) -> int:
+        """Sum of what is under way of one kind, in minor units."""
+        return sum(m.amount for m in self.modifications if m.kind is kind and m.status in OPEN_MODIFICATION)
+
+    def under_way(self, kind: ModificationKind) -> list[Modification]:
+        """List what is under way of one kind."""
+        return [m for m in self.modifications if m.kind is kind and m.status in OPEN_MODIFICATION]
+
+    def state(self) -> dict[str, Any]:
+        """Return what an event carries of the payment."""
+        return {
+            "status": self.payment.status,
+            "authorized": self.authorized,
+            "captured": self.captured,
+            "refunded": self.refunded,
+        }
+
+
+@dataclass(slots=True)
+class KeyRow:
+    """One idempotency key."""
+
+    request_hash: str
+    payment_id: str
+    reference: str
+    lease_until: int
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a key made of a call."""
+
+    disposition: str
+    payment_id: str
+    reference: str
+    answer: dict[str, Any] | None = None
+
+
+class Books:
+    """Payments, keys, ledger and events of one simulated world."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._now = clock
+        self.rows: dict[str, Row] = {}
+        self.keys: dict[str, KeyRow] = {}
+        self.ledger: list[tuple[str, str, str, int]] = []
+
+    def begin_payment(
+        self,
+        key: str,
+        request_hash: str,
+        payment_id: str,
+        amount: int,
+        method: CaptureMethod,
+        accounts: Sequence[str],
+        lease_ms: int,
+    ) -> Begun:
+        """Begin a payment with its first attempt SENDING, or tell what the key stands for."""
+        known = self._known(key, request_hash, lease_ms)
+        if known is not None:
+            return known
+        candidates = tuple(Candidate(account, f"priority {place}") for place, account in enumerate(accounts, 1))
+        attempt = Attempt(f"{payment_id}_1", 1, accounts[0], AttemptStatus.SENDING)
+        payment = Payment(
+            id=payment_id,
+            merchant_id="mer_1",
+            status=PaymentStatus.PROCESSING,
+            amount=amount,
+            currency="EUR",
+            capture_method=method,
+            token="tok_1",
+            attempts=(attempt,),
+            candidates=candidates,
+        )
+        row = Row(payment, self._now(), self._now(), begun_ms={attempt.id: self._now()}, key_of={payment_id: key})
+        self.rows[payment_id] = row
+        self.keys[key] = KeyRow(request_hash, payment_id, payment_id, self._now() + lease_ms)
+        self._emit(row, "PAYMENT_CREATED")
+        return Begun("CREATED", payment_id, payment_id)
+
+    def release_lease(self, key: str) -> None:
+        """Let a repetition resume at once."""
+        self.keys[key].lease_until = self._now()
+
+    def load(self, payment_id: str) -> Payment:
+        """Return the payment with the ages of its attempts."""
+        row = self.rows[payment_id]
+        aged = tuple(
+            replace(attempt, age_seconds=(self._now() - row.begun_ms[attempt.id]) // 1000)
+            for attempt in row.payment.attempts
+        )
+        return replace(row.payment, attempts=aged)
+
+    def begin_attempt(self, payment_id: str, ordinal: int, account: str) -> bool:
+        """Begin a cascade's next attempt; False when it stands there already."""
+        row = self.rows[payment_id]
+        existing = next((a for a in row.payment.attempts if a.ordinal == ordinal), None)
+        if existing is not None and existing.account == account:
+            return False
+        tried = {attempt.account for attempt in row.payment.attempts}
+        if (
+            row.payment.status is not PaymentStatus.PROCESSING
+            or any(a.status in OPEN_ATTEMPT or a.status is AttemptStatus.APPROVED for a in row.payment.attempts)
+            or ordinal != len(row.payment.attempts) + 1
+            or account in tried
+        ):
+            raise IllegalTransition(f"attempt {ordinal} of {payment_id} at {account}")
+        attempt = Attempt(f"{payment_id}_{ordinal}", ordinal, account, AttemptStatus.SENDING)
+        row.payment = replace(row.payment, attempts=(*row.payment.attempts, attempt))
+        row.begun_ms[attempt.id] = self._now()
+        self._emit(row, "ATTEMPT_STARTED")
+        return True
+
+    def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> None:
+        """Record what became of an attempt; the first definite record wins."""
+        row = self.rows[payment_id]
+        attempt = next(a for a in row.payment.attempts if a.id == attempt_id)
+        row.updated_ms = self._now()
+        if attempt.status not in OPEN_ATTEMPT:
+            return
+        status, payment_status = verdict.attempt_status, verdict.payment_status
+        if status is AttemptStatus.NOT_SENT and (attempt.status is AttemptStatus.UNKNOWN or attempt.asks):
+            status, payment_status = AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING
+        changed = replace(
+            attempt,
+            status=status,
+            psp_reference=verdict.psp_reference or attempt.psp_reference,
+            code=verdict.code,
+            raw_code=verdict.raw_code,
+            asks=attempt.asks + asked,
+            not_founds=attempt.not_founds + 1 if verdict.not_found else 0,
+        )
+        if status is not attempt.status and status not in ATTEMPT_TRANSITIONS[attempt.status]:
+            raise IllegalTransition(f"{attempt.id} {attempt.status} to {status}")
+        if payment_status is not row.payment.status and payment_status not in PAYMENT_TRANSITIONS[row.payment.status]:
+            raise IllegalTransition(f"{payment_id} {row.payment.status} to {payment_status}")
+        attempts = tuple(changed if a.id == attempt_id else a for a in row.payment.attempts)
+        row.payment = replace(row.payment, attempts=attempts, status=payment_status)
+        if status is AttemptStatus.APPROVED:
+            self._post_approval(row, changed)
+        if status is not attempt.status:
+            self._emit(row, f"ATTEMPT_{status}")
+        if payment_status is not PaymentStatus.PROCESSING:
+            self._answer(row, payment_id, row.state())
+
+    def begin_modification(
+        self,
+        key: str,
+        request_hash: str,
+        modification_id: str,
+        kind: ModificationKind,
+        payment_id: str,
+        amount: int,
+        lease_ms: int,
+        *,
+        final: bool,
+    ) -> Begun:
+        """Begin a capture, void or refund SENDING, or tell what the key stands for."""
+        known = self._known(key, request_hash, lease_ms)
+        if known is not None:
+            return known
+        row = self.rows[payment_id]
+        self._guard(row, kind, amount, final=final)
+        approved = next(a for a in row.payment.attempts if a.status is AttemptStatus.APPROVED)
+        modification = Modification(
+            id=modification_id,
+            payment_id=payment_id,
+            kind=kind,
+            account=approved.account,
+            payment_psp_reference=approved.psp_reference,
+            status=ModificationStatus.SENDING,
+            amount=amount,
+            currency="EUR",
+            final=final,
+        )
+        row.modifications.append(modification)
+        row.begun_ms[modification_id] = self._now()
+        row.key_of[modification_id] = key
+        row.updated_ms = self._now()
+        self.keys[key] = KeyRow(request_hash, payment_id, modification_id, self._now() + lease_ms)
+        self._emit(row, "MODIFICATION_STARTED")
+        return Begun("STARTED", payment_id, modification_id)
+
+    def load_modification(self, payment_id: str, modification_id: str) -> Modification:
+        """Return a modification with its age."""
+        row = self.rows[payment_id]
+        found = next(m for m in row.modifications if m.id == modification_id)
+        return replace(found, age_seconds=(self._now() - row.begun_ms[modification_id]) // 1000)
+
+    def record_modification(
+        self, payment_id: str, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+    ) -> None:
+        """Record what became of a modification; the first definite record wins."""
+        row = self.rows[payment_id]
+        index = next(i for i, m in enumerate(row.modifications) if m.id == modification_id)
+        before = row.modifications[index]
+        row.updated_ms = self._now()
+        if before.status not in OPEN_MODIFICATION:
+            return
+        if verdict.status is not before.status and verdict.status not in MODIFICATION_TRANSITIONS[before.status]:
+            raise IllegalTransition(f"{before.id} {before.status} to {verdict.status}")
+        row.modifications[index] = replace(
+            before,
+            status=verdict.status,
+            asks=before.asks + asked,
+            not_founds=before.not_founds + 1 if verdict.not_found else 0,
+        )
+        if verdict.status is ModificationStatus.SUCCEEDED:
+            self._post_modification(row, before)
+        if verdict.status is not before.status:
+            self._emit(row, f"{before.kind}_{verdict.status}")
+        if verdict.status not in OPEN_MODIFICATION:
+            self._answer(row, modification_id, {"modification": modification_id, "status": verdict.status})
+
+    def require_review(self, payment_id: str, reference: str) -> None:
+        """Hand an operation to an operator."""
+        row = self.rows[payment_id]
+        for index, modification in enumerate(row.modifications):
+            if modification.id == reference:
+                row.modifications[index] = replace(modification, under_review=True)
+        if any(attempt.id == reference for attempt in row.payment.attempts):
+            row.payment = replace(row.payment, under_review=True)
+        self._emit(row, "REVIEW_REQUIRED")
+
+    def stalled(self, grace_ms: int) -> list[tuple[str, str | None]]:
+        """List (payment id, modification id or None) of what nobody has moved for ``grace_ms``."""
+        stalled: list[tuple[str, str | None]] = []
+        for row in self.rows.values():
+            if self._now() - row.updated_ms < grace_ms:
+                continue
+            if row.payment.status is PaymentStatus.PROCESSING and not row.payment.under_review:
+                stalled.append((row.payment.id, None))
+            stalled.extend(
+                (row.payment.id, m.id)
+                for m in row.modifications
+                if m.status in OPEN_MODIFICATION and not m.under_review
+            )
+        return stalled
+
+    def _known(self, key: str, request_hash: str, lease_ms: int) -> Begun | None:
+        row = self.keys.get(key)
+        if row is None:
+            return None
+        if row.request_hash != request_hash:
+            raise Refused("IDEMPOTENCY_KEY_REUSED")
+        if row.answer is not None:
+            return Begun("REPLAYED", row.payment_id, row.reference, row.answer)
+        if row.lease_until > self._now():
+            return Begun("IN_FLIGHT", row.payment_id, row.reference)
+        row.lease_until = self._now() + lease_ms
+        return Begun("RESUME", row.payment_id, row.reference)
+
+    def _guard(self, row: Row, kind: ModificationKind, amount: int, *, final: bool) -> None:
+        status = row.payment.status
+        if kind is ModificationKind.REFUND:
+            if row.captured == 0:
+                raise Refused("PAYMENT_NOT_REFUNDABLE")
+            if amount > row.captured - row.refunded - row.pending(ModificationKind.REFUND):
+                raise Refused("REFUND_EXCEEDS_CAPTURED")
+            return
+        if status is not PaymentStatus.AUTHORIZED:
+            raise Refused(f"PAYMENT_NOT_{'CAPTUR' if kind is ModificationKind.CAPTURE else 'VOID'}ABLE")
+        self._guard_open(row, kind, amount, final=final)
+
+    def _guard_open(self, row: Row, kind: ModificationKind, amount: int, *, final: bool) -> None:
+        captures = row.under_way(ModificationKind.CAPTURE)
+        if row.under_way(ModificationKind.VOID) or any(capture.final for capture in captures):
+            raise Refused("MODIFICATION_IN_PROGRESS")
+        if kind is ModificationKind.VOID:
+            if row.captured:
+                raise Refused("PAYMENT_NOT_VOIDABLE")
+            if captures:
+                raise Refused("MODIFICATION_IN_PROGRESS")
+            return
+        if final and captures:
+            raise Refused("MODIFICATION_IN_PROGRESS")
+        if amount > row.authorized - row.captured - row.pending(ModificationKind.CAPTURE):
+            raise Refused("CAPTURE_EXCEEDS_AUTHORIZED")
+
+    def _post_approval(self, row: Row, attempt: Attempt) -> None:
+        row.authorized = row.payment.amount
+        if row.payment.capture_method is CaptureMethod.AUTOMATIC:
+            row.captured = row.payment.amount
+            self._post(attempt.id, "psp_receivable", "merchant_pending", row.payment.amount)
+        else:
+            self._post(attempt.id, "auth_hold", "auth_hold_contra", row.payment.amount)
+
+    def _post_modification(self, row: Row, modification: Modification) -> None:
+        if modification.kind is ModificationKind.REFUND:
+            row.refunded += modification.amount
+            self._post(modification.id, "merchant_pending", "psp_receivable", modification.amount)
+            return
+        held = row.authorized - row.captured
+        if modification.kind is ModificationKind.VOID:
+            self._post(modification.id, "auth_hold_contra", "auth_hold", held)
+            row.payment = replace(row.payment, status=PaymentStatus.VOIDED)
+            return
+        row.captured += modification.amount
+        last = modification.final or row.captured == row.authorized
+        self._post(modification.id, "psp_receivable", "merchant_pending", modification.amount)
+        self._post(f"{modification.id}:hold", "auth_hold_contra", "auth_hold", held if last else modification.amount)
+        if last:
+            row.payment = replace(row.payment, status=PaymentStatus.SUCCEEDED)
+
+    def _post(self, journal: str, debit: str, credit: str, amount: int) -> None:
+        self.ledger.append((journal, debit, credit, amount))
+
+    def _answer(self, row: Row, reference: str, answer: dict[str, Any]) -> None:
+        key = self.keys[row.key_of[reference]]
+        if key.answer is None:
+            key.answer = answer
+
+    def _emit(self, row: Row, event: str) -> None:
+        row.events.append((len(row.events) + 1, event, row.state()))

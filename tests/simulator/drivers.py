@@ -1,0 +1,247 @@
+"""The drivers as the simulator runs them: every decision comes from the core, every yield is a place to crash."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway_svc.domain import core
+from gateway_svc.domain.outcome import Outcome
+from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
+from gateway_svc.domain.resolution import Ask, Repeat, Review
+from tests.simulator.books import OPEN_MODIFICATION, Begun, Refused
+from tests.simulator.psp import Request
+from tests.simulator.world import Steps, Wait, World
+
+PSP_TIMEOUT_MS = 8_000
+LEASE_MS = 15_000
+BUDGET_MS = 10_000
+GRACE_MS = 20_000
+SWEEP_MS = 10_000
+ACCOUNTS = ("alpha", "beta", "gamma")
+
+
+class Judge(Protocol):
+    """What decides over an attempt: the core's judge_attempt, or a planted bug."""
+
+    def __call__(self, payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> core.AttemptVerdict:
+        """Say what the outcome makes of the attempt."""
+        ...
+
+
+Act = Generator[Wait, Outcome | None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a merchant was answered for a key."""
+
+    disposition: str
+    body: dict[str, object] | None
+
+
+class Drivers:
+    """Inline driver, durable driver and sweep over one world; ``judge`` is the core's unless a bug is planted."""
+
+    def __init__(self, world: World, judge: Judge = core.judge_attempt) -> None:
+        self.world = world
+        self.books = world.books
+        self.judge = judge
+        self.answers: dict[str, list[Answer]] = {}
+
+    def create(self, key: str, payment_id: str, amount: int, method: CaptureMethod, accounts: tuple[str, ...]) -> Steps:
+        """Create a payment in a request: begin, one attempt, record, or hand over."""
+        begun = self.books.begin_payment(key, f"{amount}/{method}", payment_id, amount, method, accounts, LEASE_MS)
+        yield None
+        if begun.disposition == "CREATED":
+            payment = self.books.load(begun.payment_id)
+            yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
+            if not isinstance(core.next_step(self.books.load(begun.payment_id)), core.Done):
+                self._start_payment_workflow(begun.payment_id)
+            yield from self._await_answer(key)
+        else:
+            yield from self._answer_repetition(key, begun, lambda: self._start_payment_workflow(begun.payment_id))
+
+    def modify(
+        self, key: str, reference: str, kind: ModificationKind, payment_id: str, amount: int, *, final: bool
+    ) -> Steps:
+        """Capture, void or refund in a request."""
+        request_hash = f"{kind}/{payment_id}/{amount}/{final}"
+        try:
+            begun = self.books.begin_modification(
+                key, request_hash, reference, kind, payment_id, amount, LEASE_MS, final=final
+            )
+        except Refused as refused:
+            self.world.tell(f"{kind} of {amount} refused: {refused}")
+            return
+        yield None
+        if begun.disposition == "STARTED":
+            modification = self.books.load_modification(payment_id, reference)
+            yield from self._send_modification(modification, asked=False)
+            if self.books.load_modification(payment_id, reference).status in OPEN_MODIFICATION:
+                self._start_modification_workflow(payment_id, reference)
+            yield from self._await_answer(key)
+        else:
+            start = begun.reference
+            yield from self._answer_repetition(
+                key, begun, lambda: self._start_modification_workflow(begun.payment_id, start)
+            )
+
+    def sweep(self) -> Steps:
+        """Find what a crash left behind and start its workflow, again and again."""
+        for _ in range(100_000):
+            yield SWEEP_MS
+            if not self.world.faulty and not self.books.stalled(0):
+                return
+            for payment_id, modification_id in self.books.stalled(GRACE_MS):
+                if modification_id is None:
+                    self._start_payment_workflow(payment_id)
+                else:
+                    self._start_modification_workflow(payment_id, modification_id)
+
+    def settle_payment(self, payment_id: str) -> Steps:
+        """Carry a payment's steps out until the core says Done."""
+        for _ in range(500):
+            step = core.next_step(self.books.load(payment_id))
+            match step:
+                case core.Done():
+                    return
+                case core.StartAttempt(ordinal=ordinal, account=account):
+                    begun = self.books.begin_attempt(payment_id, ordinal, account)
+                    yield None
+                    if begun:
+                        payment = self.books.load(payment_id)
+                        yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
+                case core.AskAttempt(attempt=attempt, delay_ms=delay_ms):
+                    yield delay_ms
+                    outcome = yield self.world.ask(attempt.account, attempt.id, PSP_TIMEOUT_MS)
+                    yield from self._record_attempt(payment_id, attempt, outcome)
+                case core.RepeatAttempt(attempt=attempt, delay_ms=delay_ms):
+                    yield delay_ms
+                    yield from self._send_attempt(self.books.load(payment_id), attempt, asked=True)
+                case core.ReviewAttempt(attempt=attempt):
+                    self.books.require_review(payment_id, attempt.id)
+                    return
+
+    def settle_modification(self, payment_id: str, modification_id: str) -> Steps:
+        """Carry a modification's steps out until the core says Done."""
+        for _ in range(500):
+            modification = self.books.load_modification(payment_id, modification_id)
+            match core.next_modification_step(modification):
+                case core.Done():
+                    return
+                case Ask(delay_ms=delay_ms):
+                    yield delay_ms
+                    outcome = yield self.world.ask(modification.account, modification.id, PSP_TIMEOUT_MS)
+                    yield from self._record_modification(modification, outcome, asked=True)
+                case Repeat(delay_ms=delay_ms):
+                    yield delay_ms
+                    yield from self._send_modification(modification, asked=True)
+                case Review():
+                    self.books.require_review(payment_id, modification_id)
+                    return
+
+    def _send_attempt(self, payment: Payment, attempt: Attempt, *, asked: bool) -> Act:
+        request = Request(
+            operation="authorize",
+            reference=attempt.id,
+            key=f"{attempt.id}:authorize",
+            payment_id=payment.id,
+            amount=payment.amount,
+            capture=payment.capture_method is CaptureMethod.AUTOMATIC,
+        )
+        outcome = yield self.world.send(attempt.account, request, PSP_TIMEOUT_MS)
+        yield from self._record_attempt(payment.id, attempt, outcome, asked=asked)
+
+    def _record_attempt(self, payment_id: str, attempt: Attempt, outcome: Outcome | None, *, asked: bool = True) -> Act:
+        assert outcome is not None
+        yield None
+        payment = self.books.load(payment_id)
+        recorded = next(each for each in payment.attempts if each.id == attempt.id)
+        verdict = self.judge(payment, recorded, outcome, asked=asked)
+        self.books.record_attempt(payment_id, attempt.id, verdict, asked=asked)
+        self.world.tell(f"recorded {attempt.id} {verdict.attempt_status}, payment {verdict.payment_status}")
+        yield None
+
+    def _send_modification(self, modification: Modification, *, asked: bool) -> Act:
+        request = Request(
+            operation=modification.kind.lower(),
+            reference=modification.id,
+            key=f"{modification.id}:{modification.kind}",
+            payment_id=modification.payment_id,
+            amount=modification.amount,
+            charge=modification.payment_psp_reference,
+            final=modification.final,
+        )
+        outcome = yield self.world.send(modification.account, request, PSP_TIMEOUT_MS)
+        yield from self._record_modification(modification, outcome, asked=asked)
+
+    def _record_modification(self, modification: Modification, outcome: Outcome | None, *, asked: bool) -> Act:
+        assert outcome is not None
+        yield None
+        recorded = self.books.load_modification(modification.payment_id, modification.id)
+        verdict = core.judge_modification(recorded, outcome, asked=asked)
+        self.books.record_modification(modification.payment_id, modification.id, verdict, asked=asked)
+        self.world.tell(f"recorded {modification.id} {verdict.status}")
+        yield None
+
+    def _start_payment_workflow(self, payment_id: str) -> None:
+        name = f"workflow {payment_id}"
+        if not self.world.is_running(name):
+            self.world.start(name, self.settle_payment(payment_id))
+
+    def _start_modification_workflow(self, payment_id: str, modification_id: str) -> None:
+        name = f"workflow {modification_id}"
+        if not self.world.is_running(name):
+            self.world.start(name, self.settle_modification(payment_id, modification_id))
+
+    def _answer_repetition(self, key: str, begun: Begun, take_over: Callable[[], None]) -> Act:
+        if begun.disposition == "REPLAYED":
+            self._answer(key, Answer("REPLAYED", begun.answer))
+        elif begun.disposition == "IN_FLIGHT":
+            self._answer(key, Answer("IN_FLIGHT", None))
+        else:
+            take_over()
+            yield from self._await_answer(key)
+
+    def _await_answer(self, key: str) -> Act:
+        for _ in range(BUDGET_MS // 500):
+            answer = self.books.keys[key].answer
+            if answer is not None:
+                self._answer(key, Answer("FINAL", answer))
+                return
+            yield 500
+        self.books.release_lease(key)
+        self._answer(key, Answer("PROCESSING", None))
+
+    def _answer(self, key: str, answer: Answer) -> None:
+        self.world.tell(f"answer to {key}: {answer.disposition} {answer.body or ''}")
+        self.answers.setdefault(key, []).append(answer)
+
+
+def merchant(world: World, drivers: Drivers, number: int) -> Steps:
+    """Act as a merchant with one payment: create it, then capture, void and refund, each call perhaps twice."""
+    random = world.random
+    payment_id = f"pay{number}"
+    method = random.choice((CaptureMethod.AUTOMATIC, CaptureMethod.MANUAL))
+    accounts = tuple(random.sample(ACCOUNTS, random.randint(1, len(ACCOUNTS))))
+    amount = random.randint(1, 100)
+    for attempt in range(random.randint(1, 3)):
+        candidate = payment_id if attempt == 0 else f"{payment_id}r{attempt}"
+        world.start(f"create {candidate}", drivers.create(f"key-{payment_id}", candidate, amount, method, accounts))
+        yield random.choice((0, 10, 2_000, 30_000))
+    yield random.choice((100, 5_000, 60_000))
+    kinds = tuple(ModificationKind)
+    for place in range(random.randint(0, 6)):
+        begun = world.books.keys.get(f"key-{payment_id}")
+        if begun is None:
+            return
+        kind = random.choice(kinds)
+        part = 0 if kind is ModificationKind.VOID else random.randint(1, amount)
+        reference = f"{payment_id}-{kind.lower()}-{place}"
+        final = kind is ModificationKind.CAPTURE and random.random() < 0.4
+        for repetition in range(random.randint(1, 2)):
+            name = reference if repetition == 0 else f"{reference}-again"
+            world.start(
+                f"modify {name}", drivers.modify(f"key-{reference}", name, kind, begun.payment_id, part, final=final)
+            )
+        yield random.choice((0, 0, 1_000, 20_000))

@@ -1,0 +1,98 @@
+"""What must hold in every simulated world after every step, and at its end."""
+
+from gateway_svc.domain.payment import PAYMENT_TRANSITIONS, PaymentStatus
+from tests.simulator.books import OPEN_MODIFICATION, Row
+from tests.simulator.drivers import Drivers
+from tests.simulator.psp import Charge
+from tests.simulator.world import World
+
+WITHOUT_MONEY = frozenset({PaymentStatus.DECLINED, PaymentStatus.FAILED, PaymentStatus.VOIDED})
+
+
+class Violation(Exception):  # noqa: N818
+    """An invariant does not hold."""
+
+
+def check_step(world: World, drivers: Drivers, seen: dict[str, PaymentStatus]) -> None:
+    """Check I1 to I4 and that no payment is silently failed; ``seen`` holds each payment's last status."""
+    for row in world.books.rows.values():
+        _check_effects(world, row)
+        _check_monotony(row, seen)
+        _check_amounts(row)
+    _check_ledger(world)
+    _check_answers(drivers)
+
+
+def check_end(world: World) -> None:
+    """Check I5 and I10: everything is settled to the PSPs' truth, or waits for an operator."""
+    for row in world.books.rows.values():
+        payment = row.payment
+        live = _live(world, payment.id)
+        if payment.status is PaymentStatus.PROCESSING:
+            _require(payment.under_review, "I10", f"{payment.id} is still PROCESSING and nobody reviews it")
+            continue
+        for modification in row.modifications:
+            settled = modification.status not in OPEN_MODIFICATION or modification.under_review
+            _require(settled, "I10", f"{modification.id} is never settled")
+        if any(modification.under_review for modification in row.modifications):
+            continue
+        expected = 0 if payment.status in WITHOUT_MONEY else 1
+        _require(len(live) == expected, "I5", f"{payment.id} is {payment.status}, PSPs hold {len(live)} charges")
+        if expected:
+            truth = (live[0].authorized, live[0].captured, live[0].refunded)
+            ours = (row.authorized, row.captured, row.refunded)
+            _require(truth == ours, "I5", f"{payment.id}: PSP says {truth}, we say {ours}")
+
+
+def _check_effects(world: World, row: Row) -> None:
+    live = _live(world, row.payment.id)
+    _require(len(live) <= 1, "I2", f"{row.payment.id} has {len(live)} live charges")
+    _require(sum(c.captured for c in live) <= row.payment.amount, "I2", f"{row.payment.id} captured more than asked")
+    if row.payment.status in WITHOUT_MONEY:
+        _require(not live, "I5", f"{row.payment.id} is {row.payment.status}, but a PSP holds its money")
+
+
+def _check_monotony(row: Row, seen: dict[str, PaymentStatus]) -> None:
+    before, now = seen.get(row.payment.id, row.payment.status), row.payment.status
+    legal = before is now or now in PAYMENT_TRANSITIONS[before]
+    _require(legal, "I3", f"{row.payment.id} went from {before} to {now}")
+    seen[row.payment.id] = now
+    numbers = [seq for seq, _, _ in row.events]
+    _require(numbers == list(range(1, len(numbers) + 1)), "I3", f"{row.payment.id} events {numbers}")
+    _require(row.events[-1][2] == row.state(), "I3", f"{row.payment.id}: folding its events gives another payment")
+
+
+def _check_amounts(row: Row) -> None:
+    ordered = 0 <= row.refunded <= row.captured <= row.authorized <= row.payment.amount
+    _require(ordered, "I4", f"{row.payment.id}: {row.refunded} <= {row.captured} <= {row.authorized}")
+
+
+def _check_ledger(world: World) -> None:
+    balance: dict[str, int] = {}
+    for _, debit, credit, amount in world.books.ledger:
+        _require(amount >= 0, "I4", "a negative posting")
+        balance[debit] = balance.get(debit, 0) + amount
+        balance[credit] = balance.get(credit, 0) - amount
+    rows = world.books.rows.values()
+    owed = sum(row.captured - row.refunded for row in rows)
+    open_holds = {PaymentStatus.AUTHORIZED}
+    held = sum(row.authorized - row.captured for row in rows if row.payment.status in open_holds)
+    _require(balance.get("psp_receivable", 0) == owed, "I4", f"the ledger says {balance}, the payments say {owed}")
+    _require(balance.get("auth_hold", 0) == held, "I4", f"the ledger holds {balance}, the payments {held}")
+    journals = [(journal, debit) for journal, debit, _, _ in world.books.ledger]
+    _require(len(journals) == len(set(journals)), "I4", "a money fact was posted twice")
+
+
+def _check_answers(drivers: Drivers) -> None:
+    for key, answers in drivers.answers.items():
+        bodies = [answer.body for answer in answers if answer.body is not None]
+        _require(all(body == bodies[0] for body in bodies), "I1", f"{key} was answered {bodies}")
+
+
+def _live(world: World, payment_id: str) -> list[Charge]:
+    return [charge for psp in world.psps.values() for charge in psp.live_charges(payment_id)]
+
+
+def _require(condition: bool, invariant: str, text: str) -> None:
+    if not condition:
+        raise Violation(f"{invariant}: {text}")

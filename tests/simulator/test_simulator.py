@@ -1,0 +1,83 @@
+"""The simulator over the real core: thousands of seeds hold, planted bugs are found, a seed replays exactly."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from gateway_svc.domain import core
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.payment import Attempt, AttemptStatus, Payment
+from tests.simulator.drivers import Judge
+from tests.simulator.simulation import Result, simulate
+
+SEEDS = 2_000
+
+
+def unknown_is_declined(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> core.AttemptVerdict:
+    """Planted: a timeout counts as an issuer that is out of reach, so the payment cascades."""
+    if outcome.kind is OutcomeKind.UNKNOWN:
+        outcome = Outcome(OutcomeKind.DECLINED, code="issuer_unavailable")
+    return core.judge_attempt(payment, attempt, outcome, asked=asked)
+
+
+def not_found_is_declined(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> core.AttemptVerdict:
+    """Planted: one "not found" is believed."""
+    if outcome.kind is OutcomeKind.NOT_FOUND:
+        outcome = Outcome(OutcomeKind.DECLINED, code="psp_unavailable")
+    return core.judge_attempt(payment, attempt, outcome, asked=asked)
+
+
+def unsent_ask_is_unsent_payment(
+    payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool
+) -> core.AttemptVerdict:
+    """Planted: an ask that did not reach the PSP is taken for an authorization that did not."""
+    verdict = core.judge_attempt(payment, attempt, outcome, asked=asked)
+    if asked and outcome.kind is OutcomeKind.NOT_SENT:
+        declined = core.judge_attempt(payment, attempt, replace(outcome, kind=OutcomeKind.DECLINED), asked=asked)
+        return replace(declined, attempt_status=AttemptStatus.DECLINED)
+    return verdict
+
+
+def test_2000_seeds_hold_every_invariant_and_meet_every_situation() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        result = simulate(seed)
+        assert not result.violation, f"\n{result}"
+        met.update(_situations(result))
+    for situation in ("crash", "cascade", "unknown", "repeat", "not found", "replay", "in flight", "refused", "late"):
+        assert met[situation] >= 50, f"the simulator hardly meets `{situation}`: {met}"
+
+
+@pytest.mark.parametrize("bug", [unknown_is_declined, not_found_is_declined, unsent_ask_is_unsent_payment])
+def test_a_planted_bug_is_found_within_2000_seeds_and_told_as_a_story(bug: Judge) -> None:
+    found = next((result for seed in range(SEEDS) if (result := simulate(seed, bug)).violation), None)
+    assert found is not None
+    assert found.violation.split(":")[0] in {"I1", "I2", "I3", "I4", "I5", "I10"}
+    assert f"seed {found.seed}" in str(found)
+    assert "VIOLATION" in str(found)
+
+
+def test_a_seed_replays_exactly() -> None:
+    for seed in (3, 141, 592):
+        assert simulate(seed) == simulate(seed)
+
+
+def _situations(result: Result) -> set[str]:
+    story = "\n".join(result.story)
+    signs = {
+        "crash": "CRASH",
+        "cascade": "_2 to ",
+        "unknown": "UNKNOWN",
+        "not found": "NOT_FOUND",
+        "replay": "REPLAYED",
+        "in flight": "IN_FLIGHT",
+        "refused": "[refused]",
+        "late": "[late]",
+    }
+    met = {situation for situation, sign in signs.items() if sign in story}
+    told = [line.partition(" s  ")[2].partition(" [")[0] for line in result.story]
+    sends = [text for text in told if text.startswith("authorize")]
+    if len(sends) != len(set(sends)):
+        met.add("repeat")
+    return met

@@ -1,0 +1,181 @@
+"""The simulated world: a seeded scheduler over a virtual clock, processes that may crash at any step, a network."""
+
+import heapq
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from random import Random
+
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from tests.simulator.books import Books
+from tests.simulator.psp import Psp, Request
+
+FAULTS = (
+    "none",
+    "none",
+    "none",
+    "refused",
+    "lost before",
+    "lost after",
+    "late",
+    "doubled",
+    "garbage",
+    "error before",
+)
+SYNC_FAULTS = ("none", "none", "none", "not found first", "lost", "refused")
+
+
+@dataclass(slots=True)
+class Waiter:
+    """Something a process waits for: an outcome that may arrive, or not."""
+
+    outcome: Outcome | None = None
+    process: "Process | None" = None
+
+
+Wait = int | Waiter | None
+Steps = Generator[Wait, Outcome | None, None]
+
+
+@dataclass(slots=True)
+class Process:
+    """One running piece of the mesh: a request's driver, a workflow, the sweep, a merchant."""
+
+    name: str
+    steps: Steps
+    may_crash: bool
+    alive: bool = True
+    turn: int = 0
+
+
+class World:
+    """One seed's world."""
+
+    def __init__(self, seed: int, *, faults_until_ms: int = 120_000, crash_rate: float = 0.04) -> None:
+        self.random = Random(seed)
+        self.now = 0
+        self.story: list[str] = []
+        self.running: dict[str, Process] = {}
+        self.books = Books(lambda: self.now)
+        self.psps = {
+            name: Psp(name, self.random, self.random.uniform(0.4, 0.95)) for name in ("alpha", "beta", "gamma")
+        }
+        self._faults_until_ms = faults_until_ms
+        self._crash_rate = crash_rate
+        self._scheduled = 0
+        self._queue: list[tuple[int, float, int, Callable[[], None]]] = []
+
+    @property
+    def faulty(self) -> bool:
+        """Tell whether faults still happen."""
+        return self.now < self._faults_until_ms
+
+    def tell(self, text: str) -> None:
+        """Add a line to the story."""
+        self.story.append(f"{self.now / 1000:10.3f} s  {text}")
+
+    def at(self, delay_ms: int, act: Callable[[], None]) -> None:
+        """Do something later; what is due at the same time happens in random order."""
+        self._scheduled += 1
+        heapq.heappush(self._queue, (self.now + delay_ms, self.random.random(), self._scheduled, act))
+
+    def start(self, name: str, steps: Steps, *, may_crash: bool = True) -> Process:
+        """Start a process under a name."""
+        process = Process(name, steps, may_crash)
+        self.running[name] = process
+        self.at(0, lambda: self._resume(process, process.turn, None))
+        return process
+
+    def is_running(self, name: str) -> bool:
+        """Tell whether a process of that name runs."""
+        process = self.running.get(name)
+        return process is not None and process.alive
+
+    def run_one(self) -> bool:
+        """Do the next thing that is due; False when nothing is left."""
+        if not self._queue:
+            return False
+        self.now, _, _, act = heapq.heappop(self._queue)
+        act()
+        return True
+
+    def _resume(self, process: Process, turn: int, value: Outcome | None) -> None:
+        if not process.alive or turn != process.turn:
+            return
+        process.turn += 1
+        if process.may_crash and self.faulty and self.random.random() < self._crash_rate:
+            self.tell(f"CRASH of {process.name}")
+            process.alive = False
+            process.steps.close()
+            return
+        try:
+            wait = process.steps.send(value)
+        except StopIteration:
+            process.alive = False
+            return
+        next_turn = process.turn
+        if isinstance(wait, Waiter):
+            wait.process = process
+            if wait.outcome is not None:
+                self.at(0, lambda: self._resume(process, next_turn, wait.outcome))
+            return
+        self.at(wait or 0, lambda: self._resume(process, next_turn, None))
+
+    def arrive(self, waiter: Waiter, outcome: Outcome, delay_ms: int) -> None:
+        """Let an outcome reach a waiter; the first one counts."""
+
+        def deliver() -> None:
+            if waiter.outcome is None:
+                waiter.outcome = outcome
+                if waiter.process is not None:
+                    self._resume(waiter.process, waiter.process.turn, outcome)
+
+        self.at(delay_ms, deliver)
+
+    def send(self, account: str, request: Request, timeout_ms: int) -> Waiter:
+        """Send a request to a PSP over the network, with whatever fault the seed has in store."""
+        psp = self.psps[account]
+        fault = self.random.choice(FAULTS) if self.faulty else "none"
+        waiter = Waiter()
+        there, back = self.random.randrange(5, 400), self.random.randrange(5, 400)
+        self.tell(f"{request.operation} {request.reference} to {account}" + (f" [{fault}]" if fault != "none" else ""))
+        if fault == "refused":
+            self.arrive(waiter, Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable"), 1)
+            return waiter
+        if fault == "late":
+            there = self.random.randrange(timeout_ms, 90_000)
+        if fault not in {"lost before", "error before"}:
+            deliveries = 2 if fault == "doubled" else 1
+            for copy in range(deliveries):
+                self.at(there + copy * self.random.randrange(1, 30_000), lambda: self._deliver(psp, request))
+        if fault in {"none", "doubled"}:
+            self.at(there, lambda: self.arrive(waiter, psp.handle(request), back))
+        if fault in {"garbage", "error before"}:
+            self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_error"), there + back)
+        self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_timeout"), timeout_ms)
+        return waiter
+
+    def ask(self, account: str, reference: str, timeout_ms: int) -> Waiter:
+        """Ask a PSP by our reference over the network."""
+        psp = self.psps[account]
+        fault = self.random.choice(SYNC_FAULTS) if self.faulty else "none"
+        waiter = Waiter()
+        delay = self.random.randrange(5, 400)
+        if fault == "refused":
+            self.arrive(waiter, Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable"), 1)
+        elif fault == "not found first":
+            self.arrive(waiter, Outcome(OutcomeKind.NOT_FOUND), delay)
+        elif fault == "none":
+            self.at(delay, lambda: self.arrive(waiter, self._told(psp, reference), delay))
+        self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_timeout"), timeout_ms)
+        return waiter
+
+    def _told(self, psp: Psp, reference: str) -> Outcome:
+        outcome = psp.ask(reference)
+        self.tell(f"{psp.name} says of {reference}: {outcome.kind} {outcome.code}")
+        return outcome
+
+    def _deliver(self, psp: Psp, request: Request) -> None:
+        first = request.key not in psp.answers
+        outcome = psp.handle(request)
+        if first:
+            self.tell(f"{psp.name} acts on {request.operation} {request.reference}: {outcome.kind} {outcome.code}")
