@@ -1,0 +1,1 @@
+"""The demonstration: a scripted story of payments through REST."""

@@ -1,0 +1,104 @@
+"""`payera demo`: plays the story against the running stack and prints it legibly."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from devstack.configuration import Configuration, load_configuration
+from devstack.demo.chapters import Exchange, Merchant, chapters
+from devstack.errors import StackError
+from devstack.events import read_events
+from devstack.names import PortName
+from devstack.rest import Rest
+from devstack.seed import remembered_merchant
+
+EVENT_SECONDS: Final = 20.0
+EVENTS_MAX: Final = 50
+FINAL_EVENTS: Final = ("payment succeeded", "payment declined", "refund succeeded")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How things look at the terminal."""
+
+    heading: Callable[[str], str] = lambda text: click.style(text, bold=True)
+    faint: Callable[[str], str] = lambda text: click.style(text, dim=True)
+    good: Callable[[str], str] = lambda text: click.style(text, fg="green")
+    bad: Callable[[str], str] = lambda text: click.style(text, fg="yellow")
+
+
+def play(configuration: Configuration, echo: Callable[[str], None]) -> None:
+    """Play every chapter; raise StackError when the stack is not up or an answer is not what the story wants."""
+    merchant = remembered_merchant(configuration)
+    if merchant is None:
+        message = "there is no seeded merchant"
+        raise StackError(message, "bring the stack up first: payera up")
+    style = Style()
+
+    def show(exchange: Exchange) -> None:
+        for line in lines_of(exchange, style):
+            echo(line)
+
+    shopper = Merchant(Rest(configuration.rest_url, merchant.secret_key), time.monotonic, show)
+    for number, chapter in enumerate(chapters(), 1):
+        echo("")
+        echo(style.heading(f"{number}. {chapter.title}"))
+        echo(style.faint(f"   {chapter.watch}"))
+        payment_id = chapter.play(shopper)
+        echo("   events in Kafka:")
+        for line in events_of(configuration, payment_id):
+            echo(style.faint(f"     {line}"))
+
+
+def events_of(configuration: Configuration, payment_id: str) -> list[str]:
+    """Wait, for a bounded time, until Kafka has the payment's last event, and return a line for each."""
+    bootstrap = configuration.address(PortName.KAFKA)
+    deadline = time.monotonic() + EVENT_SECONDS
+    while True:
+        lines = list(read_events(bootstrap, last=EVENTS_MAX, follow=False, payment_id=payment_id))
+        if lines and any(name in lines[-1] for name in FINAL_EVENTS):
+            return lines
+        if time.monotonic() > deadline:
+            message = f"the events of {payment_id} did not reach Kafka within {EVENT_SECONDS:.0f} s"
+            raise StackError(message, "see why: payera logs relay")
+        time.sleep(0.2)
+
+
+def lines_of(exchange: Exchange, style: Style) -> list[str]:
+    """Return what is worth seeing of one call."""
+    body, answer = exchange.body, exchange.answer.body
+    sent = ", ".join(f"{name} {_short(value)}" for name, value in body.items() if value not in {"", None})
+    lines = [f"   {exchange.request}  {sent}"]
+    status = str(answer.get("status", exchange.answer.reason))
+    paint = style.bad if status in {"DECLINED", "FAILED", "PROCESSING"} else style.good
+    lines.append(
+        f"   -> {exchange.answer.status} {paint(status)} in {exchange.seconds * 1000:.0f} ms  {answer.get('id', '')}"
+    )
+    for attempt in answer.get("attempts", []):
+        code = (attempt.get("decline") or {}).get("code", "")
+        lines.append(f"      attempt at {attempt['psp_account']}: {attempt['status']} {code}".rstrip())
+    if answer.get("decline"):
+        lines.append(f"      {answer['decline']['code']}: {answer['decline']['message']}")
+    if "amount_captured" in answer:
+        amounts = ("authorized", "captured", "refunded", "capturable", "refundable")
+        lines.append("      " + ", ".join(f"{name} {answer[f'amount_{name}']}" for name in amounts))
+    return lines
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, dict) and "currency" in value:
+        return f"{value['value']} {value['currency']}"
+    return str(value)
+
+
+@click.command()
+@click.pass_obj
+def demo(home: Path | None) -> None:
+    """Show what the gateway does when things go wrong: a story told through REST and Kafka."""
+    configuration = load_configuration(home, create=False)
+    click.echo(f"Payera at {configuration.rest_url}, a merchant's calls and what platform teams read from Kafka")
+    play(configuration, click.echo)

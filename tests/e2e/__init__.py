@@ -1,0 +1,1 @@
+"""End to end: REST through Envoy, every real component, the sandbox PSP."""

@@ -1,0 +1,137 @@
+"""What end-to-end tests ask of a running stack: payments, the PSP's truth, the events in Kafka, the rows."""
+
+import json
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psycopg
+from confluent_kafka import Consumer, TopicPartition
+from payera.events.v1.payment_event_pb2 import PaymentEvent
+from psycopg.rows import dict_row
+
+from devstack.lifecycle import Stack
+from devstack.names import PortName
+from devstack.rest import Answer, Rest, expect_ok
+from devstack.seed import SeededMerchant
+
+TOPIC = "payera.payments.v1"
+FINAL = frozenset({"SUCCEEDED", "DECLINED", "FAILED", "VOIDED", "AUTHORIZED"})
+VISA = "4242424242424242"
+
+
+class Mesh:
+    """A running stack as its tests see it."""
+
+    def __init__(self, stack: Stack, merchant: SeededMerchant) -> None:
+        self.stack = stack
+        self.merchant = merchant
+        self.rest = Rest(stack.configuration.rest_url, merchant.secret_key)
+
+    def token(self, number: str = VISA, cvc: str = "123") -> str:
+        card = {"number": number, "exp_month": 12, "exp_year": 2040, "cvc": cvc}
+        return str(expect_ok(self.rest.post("/v1/tokens", {"card": card}, money=False), "a token")["id"])
+
+    def create(self, amount: int = 1000, *, key: str | None = None, **fields: Any) -> Answer:
+        """Create a payment in EUR with a new Visa token unless another is given."""
+        token = fields.pop("token", None) or self.token()
+        body = {"amount": {"value": amount, "currency": "EUR"}, "token": token, **fields}
+        return self.rest.post("/v1/payments", body, idempotency_key=key or str(uuid.uuid4()))
+
+    def pay(self, amount: int = 1000, **fields: Any) -> dict[str, Any]:
+        return expect_ok(self.create(amount, **fields), "a payment")
+
+    def payment(self, payment_id: str) -> dict[str, Any]:
+        return expect_ok(self.rest.get(f"/v1/payments/{payment_id}"), "reading a payment")
+
+    def settled(self, payment_id: str, seconds: float = 60) -> dict[str, Any]:
+        """Wait until the payment has left PROCESSING."""
+        return until(lambda: self.payment(payment_id), lambda found: found["status"] in FINAL, seconds)
+
+    def truth(self, payment_id: str) -> list[dict[str, Any]]:
+        """List what the sandbox PSP holds or took for a payment, over all its accounts."""
+        query = urllib.parse.urlencode({"prefix": f"{payment_id}_"})
+        url = f"{self.stack.configuration.sandbox_url}/control/truth?{query}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            charges: list[dict[str, Any]] = json.load(answer)["charges"]
+        return [charge for charge in charges if charge["status"] == "approved"]
+
+    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        """Tell the sandbox PSP how to behave."""
+        url = f"{self.stack.configuration.sandbox_url}{path}"
+        request = urllib.request.Request(url, method=method, headers={"content-type": "application/json"})
+        data = json.dumps(body).encode() if body is not None else None
+        with urllib.request.urlopen(request, data=data, timeout=10) as answer:
+            answer.read()
+
+    def heal(self) -> None:
+        """End every fault of the sandbox PSP."""
+        for account in ("sandbox_a", "sandbox_b"):
+            self.control("DELETE", f"/control/accounts/{account}/faults")
+
+    def events(self, payment_id: str, last: str, seconds: float = 30) -> list[PaymentEvent]:
+        """Wait until Kafka has an event of type ``last`` for the payment; return all of its events in order."""
+        found = until(lambda: self._events(payment_id), lambda events: any(_name(e) == last for e in events), seconds)
+        return list(found)
+
+    def rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        """Read rows as the database's superuser."""
+        url = self.stack.configuration.administrator_url
+        with psycopg.connect(url, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
+            return connection.execute(query, arguments).fetchall()
+
+    def _events(self, payment_id: str) -> list[PaymentEvent]:
+        return [event for event in self.all_events() if event.payment_id == payment_id]
+
+    def all_events(self) -> list[PaymentEvent]:
+        """Read the whole topic."""
+        bootstrap = self.stack.configuration.address(PortName.KAFKA)
+        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "enable.auto.commit": False})
+        try:
+            partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+            events = []
+            for partition in partitions:
+                low, high = consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), timeout=10)
+                consumer.assign([TopicPartition(TOPIC, partition, low)])
+                deadline = time.monotonic() + 20
+                position = low
+                while position < high and time.monotonic() < deadline:
+                    message = consumer.poll(1)
+                    if message is None or message.error() is not None:
+                        continue
+                    position = (message.offset() or 0) + 1
+                    events.append(PaymentEvent.FromString(message.value() or b""))
+            return events
+        finally:
+            consumer.close()
+
+
+T = TypeVar("T")
+
+
+def until(read: Callable[[], T], good: Callable[[T], bool], seconds: float) -> T:
+    """Read again and again until it is good; fail with the last reading."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = read()
+        if good(found):
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s; the last reading: {found}"
+        time.sleep(0.1)
+
+
+def event_names(events: list[PaymentEvent]) -> list[str]:
+    """Return the events' types in order, each event once."""
+    seen: dict[str, str] = {}
+    for event in events:
+        seen.setdefault(event.id, _name(event))
+    return list(seen.values())
+
+
+def _name(event: PaymentEvent) -> str:
+    from payera.events.v1.payment_event_pb2 import PaymentEventType
+
+    return PaymentEventType.Name(event.type).removeprefix("PAYMENT_EVENT_TYPE_")
