@@ -71,7 +71,7 @@ def events_of(configuration: Configuration, payment_id: str) -> list[str]:
 def lines_of(exchange: Exchange, style: Style) -> list[str]:
     """Return what is worth seeing of one call."""
     body, answer = exchange.body, exchange.answer.body
-    sent = ", ".join(f"{name} {_short(value)}" for name, value in body.items() if value not in {"", None})
+    sent = ", ".join(f"{name} {_short(value)}" for name, value in body.items())
     lines = [f"   {exchange.request}  {sent}"]
     status = str(answer.get("status", exchange.answer.reason))
     paint = style.bad if status in {"DECLINED", "FAILED", "PROCESSING"} else style.good

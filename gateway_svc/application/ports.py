@@ -139,6 +139,54 @@ class PaymentStore(Protocol):
         ...
 
 
+class MerchantStore(Protocol):
+    """Merchants, as operators manage them."""
+
+    async def create_merchant(self, merchant_id: str, name: str) -> View:
+        """Create a merchant without keys."""
+        ...
+
+    async def get_merchant(self, merchant_id: str) -> View:
+        """Read a merchant; refuses with MERCHANT_NOT_FOUND."""
+        ...
+
+    async def list_merchants(self, before_us: int | None, before_id: str | None, limit: int) -> list[View]:
+        """List merchants, newest first, from before that position."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """An API key to store: its hash and first characters, never the key. An operator's key has no merchant."""
+
+    id: str
+    merchant_id: str | None
+    scope: int
+    live: bool
+    prefix: str
+    sha256: bytes
+
+
+class ApiKeyStore(Protocol):
+    """API keys by their hash."""
+
+    async def create_api_key(self, new: NewApiKey) -> View:
+        """Store a key; refuses with MERCHANT_NOT_FOUND, or API_KEY_LIMIT at 100 active keys."""
+        ...
+
+    async def list_api_keys(self, merchant_id: str) -> list[View]:
+        """List a merchant's keys, newest first; refuses with MERCHANT_NOT_FOUND."""
+        ...
+
+    async def revoke_api_key(self, key_id: str) -> View:
+        """Revoke a key, again without effect; refuses with API_KEY_NOT_FOUND."""
+        ...
+
+    async def look_up_key(self, sha256: bytes) -> View | None:
+        """Find a key by the SHA-256 over its UTF-8 bytes; None when there is none."""
+        ...
+
+
 class PspConnectors(Protocol):
     """Calls to PSPs. Never raises for what a PSP or the network does: that is an outcome.
 
@@ -189,4 +237,16 @@ class DurableDriver(Protocol):
 
     async def settle_modification(self, modification_id: str, *, wait_ms: int) -> None:
         """Start or join the modification's workflow and wait at most ``wait_ms`` for it to be settled."""
+        ...
+
+
+class Logger(Protocol):
+    """Tells operators what happened; never given a secret."""
+
+    def warning(self, event: str, **values: object) -> object:
+        """Write down something that healed or will heal by itself."""
+        ...
+
+    def error(self, event: str, **values: object) -> object:
+        """Write down something that somebody should look at."""
         ...

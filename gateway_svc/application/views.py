@@ -64,3 +64,17 @@ def modification_of(view: View) -> Modification:
         age_seconds=view.get("age_seconds", 0),
         under_review=view["under_review"],
     )
+
+
+def amount_capturable(view: View) -> int:
+    """Give what can still be captured of a payment view, in minor units; captures under way count as used."""
+    if view["status"] != PaymentStatus.AUTHORIZED or view["void_pending"]:
+        return 0
+    left: int = view["amount_authorized"] - view["amount_captured"] - view["amount_capture_pending"]
+    return left
+
+
+def amount_refundable(view: View) -> int:
+    """Give what can still be refunded of a payment view, in minor units; refunds under way count as used."""
+    left: int = view["amount_captured"] - view["amount_refunded"] - view["amount_refund_pending"]
+    return left

@@ -1,4 +1,4 @@
-"""Generates the Python stubs and the descriptor set from the contracts under proto/, into gen/ or another folder.
+"""Generates the Python stubs the descriptor set and the OpenAPI document from the contracts under proto/, into gen/ or another folder.
 
 Usage: ``python proto/tools/generate.py [--output FOLDER]``. Needs proto/third_party, which ``python -m devstack.downloads protos`` fills.
 """
@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import openapi
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTO = ROOT / "proto"
@@ -45,6 +47,7 @@ def generate(output: Path) -> None:
             *details,
         ]
     )
+    openapi.write_openapi(binary, output / "openapi.json")
 
 
 def main() -> None:

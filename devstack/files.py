@@ -1,0 +1,83 @@
+"""Writes the small files that the services read at start-up."""
+
+import base64
+import contextlib
+import json
+import secrets
+from pathlib import Path
+from typing import Final
+
+from devstack.configuration import Configuration, remember, write_private
+from devstack.errors import MissingPartError
+from devstack.names import PSP_ACCOUNT_PORTS
+
+CODEC_KEY_BYTES: Final = 32
+#: What `payera down --wipe` deletes from the data folder, and nothing else.
+WIPED: Final = (
+    "certificates",
+    "crash",
+    "envoy",
+    "kafka",
+    "keyrings",
+    "logs",
+    "merchant.json",
+    "ports.json",
+    "postgres",
+    "psp_accounts.json",
+    "run",
+    "sandbox",
+    "secrets.json",
+    "temporal",
+)
+
+
+def write_files(configuration: Configuration) -> None:
+    """Write what is missing or out of date: ports, secrets, PSP accounts, keys, and the folders the services expect."""
+    remember(configuration)
+    for folder in (configuration.crash_directory, configuration.codec_keyring.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    configuration.codec_keyring.parent.chmod(0o700)
+    _write_keyrings(configuration)
+    _write_accounts(configuration)
+
+
+def _write_keyrings(configuration: Configuration) -> None:
+    """Make the development keys once; what was encrypted with them is lost with them."""
+    if not configuration.codec_keyring.is_file():
+        key = base64.b64encode(secrets.token_bytes(CODEC_KEY_BYTES)).decode()
+        content = json.dumps({"active": "k1", "keys": {"k1": key}}, indent=2) + "\n"
+        write_private(configuration.codec_keyring, content.encode())
+    if not configuration.vault_keyring.is_file():
+        try:
+            from vault_svc.adapters.keyring.key_provider import create_keyring
+        except ImportError as error:
+            message = f"the vault's keyring cannot be made: {error}"
+            raise MissingPartError(message, "bring the checkout up to date, then: make setup") from error
+        # Another thread or command may have been quicker.
+        with contextlib.suppress(FileExistsError):
+            create_keyring(configuration.vault_keyring)
+
+
+def _write_accounts(configuration: Configuration) -> None:
+    """Write the same accounts for both sides: the connectors, and the sandbox PSP that keeps them."""
+    accounts = [
+        {
+            "account": account,
+            "connector": "sandbox",
+            "base_url": f"http://{configuration.address(port)}",
+            "api_key": configuration.secrets[f"psp/{account}"],
+        }
+        for account, port in PSP_ACCOUNT_PORTS.items()
+    ]
+    kept = [
+        {"account": account, "api_key": configuration.secrets[f"psp/{account}"], "port": configuration.ports[port]}
+        for account, port in PSP_ACCOUNT_PORTS.items()
+    ]
+    _write_json(configuration.psp_accounts, accounts)
+    _write_json(configuration.sandbox_accounts, kept)
+
+
+def _write_json(path: Path, value: object) -> None:
+    content = (json.dumps(value, indent=2) + "\n").encode()
+    if not path.is_file() or path.read_bytes() != content:
+        write_private(path, content)

@@ -1,0 +1,123 @@
+"""The names of the stack's components and ports: one place, so that a typing error cannot invent a component."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class ComponentName(StrEnum):
+    """Every process (or process family) of the development stack."""
+
+    POSTGRES = "postgres"
+    KAFKA = "kafka"
+    TEMPORAL = "temporal"
+    SANDBOX = "sandbox"
+    VAULT = "vault"
+    ROUTER = "router"
+    CONNECTORS = "connectors"
+    GATEWAY = "gateway"
+    WORKER = "worker"
+    RELAY = "relay"
+    ENVOY = "envoy"
+
+
+class PortName(StrEnum):
+    """Every port the stack listens on; `PAYERA_PORT_<NAME>` overrides one."""
+
+    REST = "rest"
+    ENVOY_ADMIN = "envoy_admin"
+    POSTGRES = "postgres"
+    KAFKA = "kafka"
+    KAFKA_CONTROLLER = "kafka_controller"
+    TEMPORAL = "temporal"
+    TEMPORAL_UI = "temporal_ui"
+    SANDBOX = "sandbox"
+    SANDBOX_A = "sandbox_a"
+    SANDBOX_B = "sandbox_b"
+    GATEWAY = "gateway"
+    ROUTER = "router"
+    VAULT = "vault"
+    CONNECTORS = "connectors"
+    GATEWAY_METRICS = "gateway_metrics"
+    WORKER_METRICS = "worker_metrics"
+    RELAY_METRICS = "relay_metrics"
+    ROUTER_METRICS = "router_metrics"
+    VAULT_METRICS = "vault_metrics"
+    CONNECTORS_METRICS = "connectors_metrics"
+
+
+#: Below 32768, where the kernel starts to take ports for outgoing connections.
+DEFAULT_PORTS: Final[dict[PortName, int]] = {
+    PortName.REST: 8080,
+    PortName.ENVOY_ADMIN: 9901,
+    PortName.POSTGRES: 5433,
+    PortName.KAFKA: 9092,
+    PortName.KAFKA_CONTROLLER: 9093,
+    PortName.TEMPORAL: 7233,
+    PortName.TEMPORAL_UI: 8233,
+    PortName.SANDBOX: 8090,
+    PortName.SANDBOX_A: 8091,
+    PortName.SANDBOX_B: 8092,
+    PortName.GATEWAY: 7101,
+    PortName.ROUTER: 7102,
+    PortName.VAULT: 7103,
+    PortName.CONNECTORS: 7104,
+    PortName.GATEWAY_METRICS: 7201,
+    PortName.ROUTER_METRICS: 7202,
+    PortName.VAULT_METRICS: 7203,
+    PortName.CONNECTORS_METRICS: 7204,
+    PortName.WORKER_METRICS: 7205,
+    PortName.RELAY_METRICS: 7206,
+}
+
+#: The ports each component must be able to bind.
+COMPONENT_PORTS: Final[dict[ComponentName, tuple[PortName, ...]]] = {
+    ComponentName.POSTGRES: (PortName.POSTGRES,),
+    ComponentName.KAFKA: (PortName.KAFKA, PortName.KAFKA_CONTROLLER),
+    ComponentName.TEMPORAL: (PortName.TEMPORAL, PortName.TEMPORAL_UI),
+    ComponentName.SANDBOX: (PortName.SANDBOX, PortName.SANDBOX_A, PortName.SANDBOX_B),
+    ComponentName.VAULT: (PortName.VAULT, PortName.VAULT_METRICS),
+    ComponentName.ROUTER: (PortName.ROUTER, PortName.ROUTER_METRICS),
+    ComponentName.CONNECTORS: (PortName.CONNECTORS, PortName.CONNECTORS_METRICS),
+    ComponentName.GATEWAY: (PortName.GATEWAY, PortName.GATEWAY_METRICS),
+    ComponentName.WORKER: (PortName.WORKER_METRICS,),
+    ComponentName.RELAY: (PortName.RELAY_METRICS,),
+    ComponentName.ENVOY: (PortName.REST, PortName.ENVOY_ADMIN),
+}
+
+#: The components that are processes of this project, with the module each one runs.
+SERVICE_MODULES: Final[dict[ComponentName, str]] = {
+    ComponentName.SANDBOX: "devstack.sandbox.server",
+    ComponentName.VAULT: "vault_svc.entrypoints.server",
+    ComponentName.ROUTER: "router_svc.entrypoints.server",
+    ComponentName.CONNECTORS: "psp_connectors.entrypoints.server",
+    ComponentName.GATEWAY: "gateway_svc.entrypoints.server",
+    ComponentName.WORKER: "gateway_svc.entrypoints.worker",
+    ComponentName.RELAY: "gateway_svc.entrypoints.relay",
+}
+
+#: The identity in the certificate of each process; the sandbox is a PSP and has none.
+IDENTITIES: Final[dict[ComponentName, str]] = {
+    ComponentName.ENVOY: "envoy",
+    ComponentName.GATEWAY: "gateway_svc",
+    ComponentName.WORKER: "gateway_worker",
+    ComponentName.RELAY: "gateway_relay",
+    ComponentName.ROUTER: "router_svc",
+    ComponentName.VAULT: "vault_svc",
+    ComponentName.CONNECTORS: "psp_connectors",
+}
+OPERATOR_IDENTITY: Final = "operator"
+
+#: The PSP accounts the stack comes with, best first; each has a port of its own, so that it can refuse connections.
+PSP_ACCOUNT_PORTS: Final[dict[str, PortName]] = {
+    "sandbox_a": PortName.SANDBOX_A,
+    "sandbox_b": PortName.SANDBOX_B,
+}
+
+#: The login role of each process that talks to the database.
+DATABASE_ROLES: Final[dict[ComponentName, str]] = {
+    ComponentName.GATEWAY: "gateway_svc",
+    ComponentName.WORKER: "gateway_worker",
+    ComponentName.RELAY: "gateway_relay",
+    ComponentName.ROUTER: "router_svc",
+    ComponentName.VAULT: "vault_svc",
+}

@@ -1,0 +1,54 @@
+"""An append-only file of everything the sandbox PSP did, so that its truth survives a restart."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from devstack.sandbox.books import Record
+
+_NEWLINE: Final = b"\n"
+
+
+class Journal:
+    """One JSON line per record, handed to the operating system before the operation takes effect.
+
+    It survives the end of the process, not that of the machine: a sandbox's truth need not outlive a power cut.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._encoder = msgspec.json.Encoder()
+
+    def open(self) -> Iterator[Record]:
+        """Give what was written earlier, then be ready to append. Without a path, nothing is kept.
+
+        A line that a crash cut off is dropped. Raises OSError, or msgspec.DecodeError when the file is no journal.
+        """
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        whole = self._read(self._path)
+        decoder = msgspec.json.Decoder(Record)
+        for line in whole.splitlines():
+            yield decoder.decode(line)
+        self._file = self._path.open("ab", buffering=0)
+        self._file.truncate(len(whole))
+
+    def write(self, record: Record) -> None:
+        """Append a record."""
+        if self._file is not None:
+            self._file.write(self._encoder.encode(record) + _NEWLINE)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    @staticmethod
+    def _read(path: Path) -> bytes:
+        content = path.read_bytes() if path.exists() else b""
+        return content[: content.rfind(_NEWLINE) + 1]

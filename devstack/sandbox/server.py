@@ -1,0 +1,129 @@
+"""The sandbox PSP process: `python -m devstack.sandbox.server`."""
+
+import asyncio
+import datetime as dt
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+
+from devstack.sandbox.api import AccountApi, unauthorized
+from devstack.sandbox.books import Books
+from devstack.sandbox.control import Control, ControlledAccount
+from devstack.sandbox.journal import Journal
+from devstack.sandbox.listeners import Listener
+from devstack.sandbox.settings import AccountEntry, SandboxSettings, load_accounts
+from mesh.process import run
+from mesh.settings import SettingsError, load
+from mesh.telemetry import configure_logging
+
+STOP_SECONDS: Final = 0.5
+
+
+class Sandbox:
+    """The whole PSP: `open` it, use `control_port` and `ports`, `close` it."""
+
+    def __init__(self, *, listen: str, accounts: list[AccountEntry], journal: Journal) -> None:
+        self._host, _, port = listen.rpartition(":")
+        self._control_port = int(port)
+        self._journal = journal
+        self._books = {entry.account: Books(entry.account, journal.write) for entry in accounts}
+        self._accounts = {
+            entry.account: self._account(entry, position) for position, entry in enumerate(accounts, start=1)
+        }
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def control_port(self) -> int:
+        """Give the port of the control API."""
+        return self._control_port
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Give the port of each account."""
+        return {
+            name: account.listener.port if account.listener is not None else self._control_port
+            for name, account in self._accounts.items()
+        }
+
+    async def open(self) -> None:
+        """Read the journal and listen. Raises OSError for a port that is taken, SettingsError for a foreign journal."""
+        self._restore()
+        for account in self._accounts.values():
+            if account.listener is not None:
+                await account.listener.open()
+        self._runner = web.AppRunner(
+            Control(self._accounts).application(), access_log=None, shutdown_timeout=STOP_SECONDS
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._control_port).start()
+        self._control_port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Stop listening and close the journal."""
+        for account in self._accounts.values():
+            if account.listener is not None:
+                await account.listener.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._journal.close()
+
+    def _restore(self) -> None:
+        try:
+            for record in self._journal.open():
+                self._books[record.account].restore(record)
+        except KeyError as error:
+            message = f"the store has an account or charge that is not known: {error}"
+            raise SettingsError(message) from None
+        except ValueError:
+            message = "the store is not a journal of the sandbox"
+            raise SettingsError(message) from None
+
+    def _account(self, entry: AccountEntry, position: int) -> ControlledAccount:
+        api = AccountApi(
+            name=entry.account,
+            api_key=entry.api_key,
+            position=position,
+            books=self._books[entry.account],
+            today=_today,
+        )
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            if not api.accepts(request.headers.get("Authorization", "")):
+                return unauthorized()
+            return await api.handle(request)
+
+        listener = Listener(self._host, entry.port, handle) if entry.port is not None else None
+        return ControlledAccount(api, listener)
+
+
+async def serve(stop: asyncio.Event, environment: Mapping[str, str]) -> None:
+    """Run the sandbox until `stop` is set."""
+    settings = load(SandboxSettings, environment)
+    logger = configure_logging("sandbox", settings.log_level)
+    sandbox = Sandbox(
+        listen=settings.listen,
+        accounts=load_accounts(settings.sandbox_accounts),
+        journal=Journal(settings.sandbox_store),
+    )
+    try:
+        await sandbox.open()
+        logger.info("serving", listen=settings.listen, ports=sandbox.ports)
+        await stop.wait()
+    finally:
+        await sandbox.close()
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Serve until told to stop."""
+    await serve(stop, os.environ)
+
+
+def _today() -> tuple[int, int]:
+    now = dt.datetime.now(dt.UTC)
+    return now.year, now.month
+
+
+if __name__ == "__main__":
+    run(main)

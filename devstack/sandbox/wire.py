@@ -1,0 +1,49 @@
+"""Answers of the sandbox PSP on the wire, the proper ones and the broken ones."""
+
+import socket
+import struct
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+JSON: Final = "application/json"
+#: Linger on, for zero seconds: closing then sends a reset instead of a farewell.
+_ABORTIVE: Final = struct.pack("ii", 1, 0)
+
+
+def json_response(status: int, body: object) -> web.Response:
+    """Give a proper answer."""
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type=JSON)
+
+
+def server_error() -> web.Response:
+    """Give an error from which nothing can be learnt."""
+    return web.Response(status=500, text="Internal Server Error\n")
+
+
+def garbage() -> web.Response:
+    """Give a success without sense."""
+    return web.Response(status=200, body=b'{"id": "ch_\xff\xfe<<<', content_type=JSON)
+
+
+def reset(request: web.BaseRequest) -> web.Response:
+    """Reset the connection; the answer given back goes nowhere."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORTIVE)
+        transport.abort()
+    return web.Response()
+
+
+def truncated(request: web.BaseRequest, body: object) -> web.Response:
+    """Announce a whole body and send half of it; the answer given back goes nowhere."""
+    transport = request.transport
+    if transport is not None:
+        content = msgspec.json.encode(body)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\nContent-Length: {len(content)}\r\n\r\n"
+        transport.write(head.encode() + content[: len(content) // 2])
+        transport.close()
+    return web.Response()

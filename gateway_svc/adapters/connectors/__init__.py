@@ -1,0 +1,1 @@
+"""Calls to the PSP connectors, behind the `PspConnectors` port."""

@@ -1,0 +1,188 @@
+"""Sends authorizations, captures, voids and refunds to the PSP connectors, and asks what became of them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from types import MappingProxyType
+from typing import Final, Protocol
+
+import grpc
+import grpc.aio
+from payera.connectors.v1 import connector_service_pb2 as messages
+from payera.connectors.v1 import connector_service_pb2_grpc as stubs
+from payera.types.v1 import outcome_pb2
+
+from gateway_svc.adapters.connectors.failures import NOT_CONNECTED, outcome_of_error
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
+from mesh.channels import call_metadata
+from mesh.identifiers import psp_idempotency_key
+
+# How long a call waits for the channel before it counts as not sent: a restarted peer is back within it, and while it
+# lasts nothing has left this process.
+CONNECT_PATIENCE_MS: Final = 500
+_POLL_SECONDS: Final = 0.01
+
+_KINDS: Final = MappingProxyType(
+    {
+        outcome_pb2.OUTCOME_KIND_APPROVED: OutcomeKind.APPROVED,
+        outcome_pb2.OUTCOME_KIND_DECLINED: OutcomeKind.DECLINED,
+        outcome_pb2.OUTCOME_KIND_ACTION_REQUIRED: OutcomeKind.ACTION_REQUIRED,
+        outcome_pb2.OUTCOME_KIND_PENDING: OutcomeKind.PENDING,
+        outcome_pb2.OUTCOME_KIND_NOT_SENT: OutcomeKind.NOT_SENT,
+        outcome_pb2.OUTCOME_KIND_UNKNOWN: OutcomeKind.UNKNOWN,
+        outcome_pb2.OUTCOME_KIND_NOT_FOUND: OutcomeKind.NOT_FOUND,
+    }
+)
+_OPERATIONS: Final = MappingProxyType(
+    {
+        ModificationKind.CAPTURE: messages.OPERATION_CAPTURE,
+        ModificationKind.VOID: messages.OPERATION_VOID,
+        ModificationKind.REFUND: messages.OPERATION_REFUND,
+    }
+)
+
+
+class _Answer(Protocol):
+    @property
+    def outcome(self) -> outcome_pb2.Outcome: ...
+
+
+class GrpcPspConnectors:
+    """The `PspConnectors` port over gRPC.
+
+    A call goes out on a connected channel only: without one, nothing has left and the outcome is NOT_SENT. Once it went
+    out, any error but a refusal of the connectors' own server is UNKNOWN. Nothing is repeated here.
+    """
+
+    __slots__ = ("_channel", "_connect_patience_ms", "_stub")
+
+    def __init__(self, channel: grpc.aio.Channel, *, connect_patience_ms: int = CONNECT_PATIENCE_MS) -> None:
+        self._channel = channel
+        self._stub = stubs.ConnectorServiceStub(channel)
+        self._connect_patience_ms = connect_patience_ms
+
+    async def authorize(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+        """Send an attempt, with its idempotency key derived from its id."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        if not await self._connected(deadline):
+            return NOT_CONNECTED
+        request = messages.AuthorizeRequest(
+            account=attempt.account,
+            reference=attempt.id,
+            idempotency_key=psp_idempotency_key(attempt.id, "authorize"),
+            merchant_id=payment.merchant_id,
+            token=payment.token,
+            amount={"value": payment.amount, "currency": payment.currency},
+            capture=payment.capture_method is CaptureMethod.AUTOMATIC,
+            payment_id=payment.id,
+            statement_descriptor=payment.statement_descriptor,
+        )
+        return await _sent(self._stub.Authorize(request, timeout=_seconds_until(deadline), metadata=call_metadata()))
+
+    async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
+        """Send a capture, void or refund, with its idempotency key derived from its id."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        if not await self._connected(deadline):
+            return NOT_CONNECTED
+        return await _sent(self._send(modification, _seconds_until(deadline)))
+
+    async def ask_attempt(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+        """Ask the PSP by our reference what became of an attempt."""
+        request = messages.SyncRequest(
+            account=attempt.account,
+            operation=messages.OPERATION_AUTHORIZE,
+            reference=attempt.id,
+            amount={"value": payment.amount, "currency": payment.currency},
+        )
+        return await self._ask(request, timeout_ms)
+
+    async def ask_modification(self, modification: Modification, *, timeout_ms: int) -> Outcome:
+        """Ask the PSP by our reference what became of a capture, void or refund."""
+        request = messages.SyncRequest(
+            account=modification.account,
+            operation=_OPERATIONS[modification.kind],
+            reference=modification.id,
+        )
+        if modification.kind is not ModificationKind.VOID:
+            request.amount.value = modification.amount
+            request.amount.currency = modification.currency
+        return await self._ask(request, timeout_ms)
+
+    def _send(self, modification: Modification, timeout_seconds: float) -> Awaitable[_Answer]:
+        amount = {"value": modification.amount, "currency": modification.currency}
+        operation = modification.kind.value.lower()
+        key = psp_idempotency_key(modification.id, operation)
+        metadata = call_metadata()
+        if modification.kind is ModificationKind.CAPTURE:
+            capture = messages.CaptureRequest(
+                account=modification.account,
+                reference=modification.id,
+                idempotency_key=key,
+                psp_reference=modification.payment_psp_reference,
+                amount=amount,
+                final=modification.final,
+            )
+            return self._stub.Capture(capture, timeout=timeout_seconds, metadata=metadata)
+        if modification.kind is ModificationKind.VOID:
+            void = messages.VoidRequest(
+                account=modification.account,
+                reference=modification.id,
+                idempotency_key=key,
+                psp_reference=modification.payment_psp_reference,
+            )
+            return self._stub.Void(void, timeout=timeout_seconds, metadata=metadata)
+        refund = messages.RefundRequest(
+            account=modification.account,
+            reference=modification.id,
+            idempotency_key=key,
+            psp_reference=modification.payment_psp_reference,
+            amount=amount,
+        )
+        return self._stub.Refund(refund, timeout=timeout_seconds, metadata=metadata)
+
+    async def _ask(self, request: messages.SyncRequest, timeout_ms: int) -> Outcome:
+        timeout_seconds = timeout_ms / 1000
+        outcome = await _outcome(self._stub.Sync(request, timeout=timeout_seconds, metadata=call_metadata()))
+        if outcome.kind is OutcomeKind.NOT_SENT:
+            # The question was not sent; that says nothing about the operation it asks about.
+            return Outcome(OutcomeKind.UNKNOWN, code=outcome.code, raw_code=outcome.raw_code)
+        return outcome
+
+    async def _connected(self, deadline: float) -> bool:
+        """Tell whether the channel is connected, waiting for it a little; starts to connect when it was idle."""
+        if self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
+            return True
+        until = min(deadline, time.monotonic() + self._connect_patience_ms / 1000)
+        while time.monotonic() < until:
+            await asyncio.sleep(_POLL_SECONDS)
+            if self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
+                return True
+        return False
+
+
+async def _sent(call: Awaitable[_Answer]) -> Outcome:
+    outcome = await _outcome(call)
+    if outcome.kind is OutcomeKind.NOT_FOUND:
+        # Only a question can be answered so; as the answer to an operation it tells nothing.
+        return Outcome(OutcomeKind.UNKNOWN, code="unexpected_answer", raw_code=outcome.raw_code)
+    return outcome
+
+
+async def _outcome(call: Awaitable[_Answer]) -> Outcome:
+    try:
+        answer = await call
+    except grpc.aio.AioRpcError as error:
+        return outcome_of_error(error)
+    outcome = answer.outcome
+    return Outcome(
+        kind=_KINDS.get(outcome.kind, OutcomeKind.UNKNOWN),
+        psp_reference=outcome.psp_reference,
+        code=outcome.code,
+        raw_code=outcome.raw_code,
+        network_transaction_id=outcome.network_transaction_id,
+    )
+
+
+def _seconds_until(deadline: float) -> float:
+    return max(0.001, deadline - time.monotonic())

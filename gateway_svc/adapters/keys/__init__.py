@@ -1,0 +1,1 @@
+"""Looks up API keys for this service and for others."""

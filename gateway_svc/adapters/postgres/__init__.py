@@ -1,0 +1,1 @@
+"""The gateway's stored procedures in PostgreSQL, behind the ports of the application."""

@@ -1,0 +1,186 @@
+"""Keeps payments in PostgreSQL: one stored procedure per method, no rule of its own."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from psycopg.types.json import Jsonb
+
+from gateway_svc.application.ports import Begun, Disposition, NewModification, NewPayment, Operation, View
+from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from mesh.database import Database
+
+_PAYMENT_FILTERS: Final = (
+    "before_us",
+    "before_id",
+    "status",
+    "merchant_reference",
+    "currency",
+    "created_from_us",
+    "created_before_us",
+)
+
+
+class PostgresPaymentStore:
+    """The `PaymentStore` port over the procedures of schema `gateway`.
+
+    Every method is one call and thereby one transaction. Refusals of a procedure come out as `Refusal` with its reason;
+    a server that is away as UNAVAILABLE; a connection that broke in mid-call as `DatabaseOutcomeUnknown`.
+    """
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin_payment(self, operation: Operation, new: NewPayment) -> Begun:
+        """Begin a payment with its first attempt SENDING, or tell what the key already stands for."""
+        row = await self._row(
+            "gateway.begin_payment",
+            new.id,
+            operation.merchant_id,
+            new.amount,
+            new.currency,
+            new.capture_method,
+            new.token,
+            Jsonb(new.card),
+            new.merchant_reference,
+            new.description,
+            Jsonb(new.metadata),
+            new.statement_descriptor,
+            Jsonb([{"account": item.account, "reason": item.reason} for item in new.candidates]),
+            operation.idempotency_key,
+            operation.request_hash,
+            operation.lease_ms,
+        )
+        return _begun(row)
+
+    async def begin_modification(self, operation: Operation, new: NewModification) -> Begun:
+        """Begin a capture, void or refund SENDING, or tell what the key already stands for."""
+        row = await self._row(
+            "gateway.begin_modification",
+            new.id,
+            new.kind,
+            operation.merchant_id,
+            new.payment_id,
+            new.amount,
+            new.final,
+            new.reason,
+            operation.idempotency_key,
+            operation.request_hash,
+            operation.lease_ms,
+        )
+        return _begun(row)
+
+    async def find_operation(self, operation: Operation) -> Begun:
+        """Tell what the key stands for without beginning anything."""
+        row = await self._row(
+            "gateway.find_operation", operation.merchant_id, operation.idempotency_key, operation.request_hash
+        )
+        return _begun(row)
+
+    async def release_lease(self, operation: Operation) -> None:
+        """Let a repetition of the operation resume at once."""
+        await self._database.call("gateway.release_lease", operation.merchant_id, operation.idempotency_key)
+
+    async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> View:
+        """Record what became of an attempt; the first definite record wins. Returns the payment as it stands."""
+        row = await self._row(
+            "gateway.record_attempt",
+            payment_id,
+            attempt_id,
+            verdict.attempt_status.value,
+            verdict.payment_status.value,
+            verdict.psp_reference,
+            verdict.code,
+            verdict.raw_code,
+            verdict.network_transaction_id,
+            asked,
+            verdict.not_found,
+        )
+        return _view(row, "payment")
+
+    async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
+        """Begin a cascade's next attempt; False when it was begun before and may have been sent."""
+        row = await self._row("gateway.begin_attempt", payment_id, ordinal, account, reason)
+        return bool(row["begun"]), _view(row, "payment")
+
+    async def record_modification(
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+    ) -> tuple[View, View]:
+        """Record what became of a modification. Returns modification and payment as they stand."""
+        row = await self._row(
+            "gateway.record_modification",
+            modification_id,
+            verdict.status.value,
+            verdict.psp_reference,
+            verdict.code,
+            verdict.raw_code,
+            asked,
+            verdict.not_found,
+        )
+        return _view(row, "modification"), _view(row, "payment")
+
+    async def load_payment(self, payment_id: str) -> View:
+        """Read a payment for the drivers, whoever's it is."""
+        return _view(await self._row("gateway.load_payment", payment_id), "payment")
+
+    async def load_modification(self, modification_id: str) -> tuple[View, View]:
+        """Read a modification and its payment for the drivers."""
+        row = await self._row("gateway.load_modification", modification_id)
+        return _view(row, "modification"), _view(row, "payment")
+
+    async def require_review(self, payment_id: str, reference: str) -> None:
+        """Hand an attempt or modification to an operator."""
+        await self._database.call("gateway.require_review", payment_id, reference)
+
+    async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
+        """List (`PAYMENT` or `MODIFICATION`, id) of what nobody has moved for `grace_ms`."""
+        rows = await self._database.call_many("gateway.stalled_work", grace_ms, limit)
+        return [(str(row["kind"]), str(row["id"])) for row in rows]
+
+    async def get_payment(self, merchant_id: str, payment_id: str) -> View:
+        """Read a merchant's payment."""
+        return _view(await self._row("gateway.get_payment", merchant_id, payment_id), "payment")
+
+    async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
+        """List a merchant's payments, newest first, keyset-paged by `before_us` and `before_id`."""
+        values = [filters.get(name) for name in _PAYMENT_FILTERS]
+        rows = await self._database.call_many("gateway.list_payments", merchant_id, limit, *values)
+        return [_view(row, "payment") for row in rows]
+
+    async def get_refund(self, merchant_id: str, refund_id: str) -> View:
+        """Read a merchant's refund."""
+        return _view(await self._row("gateway.get_refund", merchant_id, refund_id), "refund")
+
+    async def list_refunds(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
+        """List a merchant's refunds, newest first."""
+        rows = await self._database.call_many(
+            "gateway.list_refunds",
+            merchant_id,
+            filters.get("payment_id"),
+            limit,
+            filters.get("before_us"),
+            filters.get("before_id"),
+        )
+        return [_view(row, "refund") for row in rows]
+
+    async def _row(self, procedure: str, *arguments: object) -> Mapping[str, Any]:
+        row = await self._database.call(procedure, *arguments)
+        if row is None:
+            message = f"{procedure} answered without a row"
+            raise LookupError(message)
+        return row
+
+
+def _begun(row: Mapping[str, Any]) -> Begun:
+    return Begun(
+        disposition=Disposition(row["disposition"]),
+        payment=row["payment"],
+        modification=row.get("modification"),
+        answer=row["answer"],
+    )
+
+
+def _view(row: Mapping[str, Any], name: str) -> View:
+    view: View = row[name]
+    return view

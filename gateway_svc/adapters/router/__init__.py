@@ -1,0 +1,1 @@
+"""Asks the router for PSP accounts."""

@@ -1,0 +1,1 @@
+"""Temporal as the gateway uses it: encrypted payloads, a lazy client, the durable driver, the sweep's schedule."""

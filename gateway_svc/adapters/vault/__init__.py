@@ -1,0 +1,1 @@
+"""Asks the vault what may be known of cards."""

@@ -1,0 +1,200 @@
+"""Creates a payment: checks it, picks the PSP accounts, and drives its first attempt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway_svc.application.budget import Budget
+from gateway_svc.application.calls import MoneyCall
+from gateway_svc.application.checks import require_metadata, require_texts, require_token
+from gateway_svc.application.inline_driver import Answer, InlineDriver, State
+from gateway_svc.application.ports import (
+    Begun,
+    CardTokens,
+    DurableDriver,
+    NewPayment,
+    Operation,
+    PaymentStore,
+    PspConnectors,
+    Router,
+    View,
+)
+from gateway_svc.application.views import payment_of
+from gateway_svc.domain import core
+from gateway_svc.domain.outcome import Outcome
+from gateway_svc.domain.payment import Candidate, CaptureMethod, PaymentStatus
+from mesh.identifiers import new_id
+from mesh.money import require_amount
+from mesh.refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentWish:
+    """A payment as a merchant asks for it; `amount` in minor units of `currency`."""
+
+    amount: int
+    currency: str
+    token: str
+    exponent: int | None = None
+    capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
+    merchant_reference: str = ""
+    description: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    statement_descriptor: str = ""
+
+
+class CreatePayment:
+    """The use case behind CreatePayment.
+
+    A refusal has changed nothing, except that UNAVAILABLE and DEADLINE_EXCEEDED may stand for a payment that was begun:
+    the same key tells. A decline is no refusal.
+    """
+
+    __slots__ = ("_connectors", "_driver", "_durable", "_router", "_store", "_tokens")
+
+    def __init__(
+        self,
+        *,
+        driver: InlineDriver,
+        store: PaymentStore,
+        tokens: CardTokens,
+        router: Router,
+        connectors: PspConnectors,
+        durable: DurableDriver,
+    ) -> None:
+        self._driver = driver
+        self._store = store
+        self._tokens = tokens
+        self._router = router
+        self._connectors = connectors
+        self._durable = durable
+
+    async def execute(self, call: MoneyCall, wish: PaymentWish) -> Answer:
+        """Create the payment and give it as far as it came within the budget, or the answer of an earlier call."""
+        _check(wish)
+        budget = self._driver.budget(call.deadline)
+        operation = call.operation(self._driver.lease_ms)
+        payment_id = new_id("pay")
+        try:
+            card = await self._tokens.describe(merchant_id=call.merchant_id, token=wish.token)
+            candidates = await self._router.route(
+                merchant_id=call.merchant_id,
+                payment_id=payment_id,
+                amount=wish.amount,
+                currency=wish.currency,
+                card=card,
+            )
+            budget.require_begin()
+        except Refusal:
+            known = await self._answer_known(operation, budget)
+            if known is None:
+                raise
+            return known
+        return await self._driver.drive(
+            self._work(operation, _new_payment(payment_id, wish, card, candidates)), operation, budget
+        )
+
+    async def _answer_known(self, operation: Operation, budget: Budget) -> Answer | None:
+        """Answer for a key that is not new: a replay depends neither on the vault nor on the router."""
+        return await self._driver.answer_known(self._work(operation, None), operation, budget)
+
+    def _work(self, operation: Operation, new: NewPayment | None) -> "PaymentWork":
+        return PaymentWork(self._store, self._connectors, self._durable, operation, new)
+
+
+class PaymentWork:
+    """A payment as the inline driver's work; without `new` one that was begun before."""
+
+    __slots__ = ("_connectors", "_durable", "_new", "_operation", "_store")
+
+    def __init__(
+        self,
+        store: PaymentStore,
+        connectors: PspConnectors,
+        durable: DurableDriver,
+        operation: Operation,
+        new: NewPayment | None,
+    ) -> None:
+        self._store = store
+        self._connectors = connectors
+        self._durable = durable
+        self._operation = operation
+        self._new = new
+
+    async def begin(self) -> Begun:
+        """Begin the payment with its first attempt."""
+        return await self._store.begin_payment(self._operation, self._required_new())
+
+    def is_own(self, begun: Begun) -> bool:
+        """Tell whether the key stands for the payment that this call wanted to begin."""
+        return begun.payment is not None and begun.payment["id"] == self._required_new().id
+
+    async def load(self, state: State) -> State:
+        """Read the payment as it stands now."""
+        return State(await self._store.load_payment(state.payment["id"]))
+
+    async def send(self, state: State, timeout_ms: int) -> Outcome:
+        """Send the first attempt."""
+        payment = payment_of(state.payment)
+        return await self._connectors.authorize(payment, payment.attempts[-1], timeout_ms=timeout_ms)
+
+    async def record(self, state: State, outcome: Outcome) -> State:
+        """Record what the outcome makes of the first attempt."""
+        payment = payment_of(state.payment)
+        attempt = payment.attempts[-1]
+        verdict = core.judge_attempt(payment, attempt, outcome, asked=False)
+        return State(await self._store.record_attempt(payment.id, attempt.id, verdict, asked=False))
+
+    async def hand_over(self, state: State, wait_ms: int) -> None:
+        """Let the payment's workflow finish it."""
+        await self._durable.settle_payment(state.payment["id"], wait_ms=wait_ms)
+
+    def is_done(self, state: State) -> bool:
+        """Tell whether the core has no next step for it."""
+        return isinstance(core.next_step(payment_of(state.payment)), core.Done)
+
+    def is_final(self, state: State) -> bool:
+        """Tell whether the payment left PROCESSING."""
+        return bool(state.payment["status"] != PaymentStatus.PROCESSING)
+
+    def answer(self, state: State) -> View:
+        """Give the payment."""
+        return state.payment
+
+    def _required_new(self) -> NewPayment:
+        if self._new is None:
+            message = "this payment was begun by another call"
+            raise LookupError(message)
+        return self._new
+
+
+def _check(wish: PaymentWish) -> None:
+    require_amount(wish.amount, wish.currency, wish.exponent)
+    require_texts(
+        (
+            ("description", wish.description),
+            ("merchant_reference", wish.merchant_reference),
+            ("statement_descriptor", wish.statement_descriptor),
+        )
+    )
+    if wish.metadata:
+        require_metadata(wish.metadata)
+    require_token(wish.token)
+
+
+def _new_payment(
+    payment_id: str, wish: PaymentWish, card: Mapping[str, Any], candidates: Sequence[Candidate]
+) -> NewPayment:
+    return NewPayment(
+        id=payment_id,
+        amount=wish.amount,
+        currency=wish.currency,
+        capture_method=wish.capture_method.value,
+        token=wish.token,
+        card=card,
+        merchant_reference=wish.merchant_reference,
+        description=wish.description,
+        metadata=wish.metadata,
+        statement_descriptor=wish.statement_descriptor,
+        candidates=candidates,
+    )

@@ -1,0 +1,97 @@
+"""Carries out one step of a payment, as the core decides it from the record."""
+
+from temporalio import activity
+
+from gateway_svc.application.ports import PspConnectors
+from gateway_svc.application.views import payment_of
+from gateway_svc.domain.core import (
+    AskAttempt,
+    Done,
+    RepeatAttempt,
+    ReviewAttempt,
+    StartAttempt,
+    judge_attempt,
+    next_step,
+)
+from gateway_svc.domain.outcome import Outcome
+from gateway_svc.domain.payment import Attempt, Payment
+from gateway_svc.workflows.failures import refusals_as_failures
+from gateway_svc.workflows.limits import ASK_TIMEOUT_MS, SEND_TIMEOUT_MS
+from gateway_svc.workflows.messages import Advance, Plan
+from gateway_svc.workflows.ports import Crashes, StepObserver, StepStore
+from gateway_svc.workflows.recording import AFTER_RECORD, AFTER_SEND, BEFORE_SEND, record
+
+
+class PaymentActivities:
+    """Steps of a payment. Each begins from the record, so that none sends twice what may have been sent once."""
+
+    def __init__(self, store: StepStore, connectors: PspConnectors, crashes: Crashes, observer: StepObserver) -> None:
+        self._store = store
+        self._connectors = connectors
+        self._crashes = crashes
+        self._observer = observer
+
+    @activity.defn(name="advance_payment")
+    async def advance_payment(self, order: Advance) -> Plan:
+        """Carry the payment one step on and plan the next.
+
+        A step with a delay is carried out only when the order names it as waited for; otherwise it is planned. May be
+        repeated after any crash: an attempt that was begun and not recorded is asked for, never begun again.
+        """
+        with refusals_as_failures():
+            payment = payment_of(await self._store.load_payment(order.id))
+            step = next_step(payment)
+            if isinstance(step, AskAttempt | RepeatAttempt) and order.waited_for != _marker(step.attempt):
+                return _plan(payment)
+            if isinstance(step, ReviewAttempt):
+                await record(lambda: self._store.require_review(payment.id, step.attempt.id))
+                self._observer.stepped("payment", "review")
+                return Plan(done=True)
+            return _plan(await self._carry_out(payment, step))
+
+    async def _carry_out(self, payment: Payment, step: StartAttempt | AskAttempt | RepeatAttempt | Done) -> Payment:
+        if isinstance(step, StartAttempt):
+            return await self._start(payment, step)
+        if isinstance(step, AskAttempt):
+            self._observer.stepped("payment", "ask")
+            outcome = await self._connectors.ask_attempt(payment, step.attempt, timeout_ms=ASK_TIMEOUT_MS)
+            return await self._record(payment, step.attempt, outcome, asked=True)
+        if isinstance(step, RepeatAttempt):
+            self._observer.stepped("payment", "repeat")
+            return await self._send(payment, step.attempt, asked=True)
+        return payment
+
+    async def _start(self, payment: Payment, step: StartAttempt) -> Payment:
+        begun, view = await self._store.begin_attempt(payment.id, step.ordinal, step.account, step.reason)
+        payment = payment_of(view)
+        if not begun:
+            # Another run of this step began it and may have sent it: the core will have it asked for.
+            return payment
+        self._observer.stepped("payment", "start")
+        attempt = next(attempt for attempt in payment.attempts if attempt.ordinal == step.ordinal)
+        return await self._send(payment, attempt, asked=False)
+
+    async def _send(self, payment: Payment, attempt: Attempt, *, asked: bool) -> Payment:
+        await self._crashes.reach(BEFORE_SEND)
+        outcome = await self._connectors.authorize(payment, attempt, timeout_ms=SEND_TIMEOUT_MS)
+        await self._crashes.reach(AFTER_SEND)
+        return await self._record(payment, attempt, outcome, asked=asked)
+
+    async def _record(self, payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> Payment:
+        verdict = judge_attempt(payment, attempt, outcome, asked=asked)
+        view = await record(lambda: self._store.record_attempt(payment.id, attempt.id, verdict, asked=asked))
+        await self._crashes.reach(AFTER_RECORD)
+        return payment_of(view)
+
+
+def _plan(payment: Payment) -> Plan:
+    step = next_step(payment)
+    if isinstance(step, Done):
+        return Plan(done=True)
+    if isinstance(step, AskAttempt | RepeatAttempt):
+        return Plan(done=False, delay_ms=step.delay_ms, marker=_marker(step.attempt))
+    return Plan(done=False)
+
+
+def _marker(attempt: Attempt) -> str:
+    return f"{attempt.id}#{attempt.asks}"

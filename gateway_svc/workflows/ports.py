@@ -1,0 +1,72 @@
+"""What the activities need of the outside: the part of the application's ports that the durable driver uses."""
+
+from typing import Protocol
+
+from gateway_svc.application.ports import View
+from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+
+
+class StepStore(Protocol):
+    """The part of `PaymentStore` that loads, begins and records steps; refusals are `mesh.refusal.Refusal`."""
+
+    async def load_payment(self, payment_id: str) -> View:
+        """Read a payment, whoever's it is."""
+        ...
+
+    async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
+        """Begin a cascade's next attempt; False when it was begun before and may have been sent."""
+        ...
+
+    async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> View:
+        """Record what became of an attempt; the first definite record wins. Returns the payment as it stands."""
+        ...
+
+    async def load_modification(self, modification_id: str) -> tuple[View, View]:
+        """Read a modification and its payment."""
+        ...
+
+    async def record_modification(
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+    ) -> tuple[View, View]:
+        """Record what became of a modification. Returns modification and payment as they stand."""
+        ...
+
+    async def require_review(self, payment_id: str, reference: str) -> None:
+        """Hand an attempt or modification to an operator."""
+        ...
+
+
+class StalledStore(Protocol):
+    """The part of `PaymentStore` that the sweep needs."""
+
+    async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
+        """List (``PAYMENT`` or ``MODIFICATION``, id) of what nobody has moved for ``grace_ms``, oldest first."""
+        ...
+
+
+class Crashes(Protocol):
+    """Points at which a test may end the process; `mesh.crashpoints.CrashPoints` is one."""
+
+    async def reach(self, name: str) -> None:
+        """Return at once unless a test has armed ``name``."""
+        ...
+
+
+class StepObserver(Protocol):
+    """Counts what the durable driver does."""
+
+    def stepped(self, kind: str, step: str) -> None:
+        """Note that one ``step`` (start, ask, repeat, review) was carried out on a ``kind`` (payment, modification)."""
+        ...
+
+    def swept(self, seen: int, started: int) -> None:
+        """Note what a sweep found, and for how much of it a workflow was started."""
+        ...
+
+
+class WorkStarter(Protocol):
+    """Starts the workflow of one piece of work."""
+
+    async def start(self, kind: str, reference: str) -> None:
+        """Start the workflow of a ``PAYMENT`` or ``MODIFICATION``; one that runs already is left as it is."""
+        ...

@@ -1,0 +1,1 @@
+"""What every service shares: server, channels, identity, errors, settings, telemetry and the database pool."""

@@ -1,0 +1,1 @@
+"""Makes the API reference and the catalogues' pages from the contracts' descriptors."""

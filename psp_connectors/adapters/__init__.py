@@ -1,0 +1,1 @@
+"""What ties the use cases to gRPC, HTTP, the vault and files."""

@@ -1,0 +1,92 @@
+"""The ConnectorService: translates, calls the use case, translates back."""
+
+from collections.abc import Mapping
+
+import grpc
+from payera.connectors.v1 import connector_service_pb2 as contract
+from payera.connectors.v1 import connector_service_pb2_grpc as stubs
+
+from mesh import context as calls
+from psp_connectors.adapters.grpc import translation
+from psp_connectors.application.perform_operation import PerformOperation
+from psp_connectors.domain import operations
+from psp_connectors.domain.connector import Account, Connector
+from psp_connectors.domain.outcomes import Outcome
+
+SERVICE_NAME = contract.DESCRIPTOR.services_by_name["ConnectorService"].full_name
+
+
+class ConnectorService(stubs.ConnectorServiceServicer):
+    """Answers every call with an outcome; refuses only amounts that can't be."""
+
+    def __init__(
+        self,
+        perform_operation: PerformOperation,
+        accounts: Mapping[str, Account],
+        connectors: Mapping[str, Connector],
+    ) -> None:
+        self._perform_operation = perform_operation
+        self._accounts = accounts
+        self._connectors = connectors
+
+    async def Authorize(  # noqa: N802 - the contract's name
+        self,
+        request: contract.AuthorizeRequest,
+        context: grpc.aio.ServicerContext[contract.AuthorizeRequest, contract.AuthorizeResponse],  # noqa: ARG002
+    ) -> contract.AuthorizeResponse:
+        """Authorize an amount on a card."""
+        order = translation.authorization_order(request)
+        outcome = await self._perform_operation.authorize(request.account, order, calls.current().deadline)
+        return contract.AuthorizeResponse(outcome=translation.outcome(outcome))
+
+    async def Capture(  # noqa: N802
+        self,
+        request: contract.CaptureRequest,
+        context: grpc.aio.ServicerContext[contract.CaptureRequest, contract.CaptureResponse],  # noqa: ARG002
+    ) -> contract.CaptureResponse:
+        """Capture an authorized amount."""
+        outcome = await self._perform(request.account, translation.capture(request))
+        return contract.CaptureResponse(outcome=translation.outcome(outcome))
+
+    async def Void(  # noqa: N802
+        self,
+        request: contract.VoidRequest,
+        context: grpc.aio.ServicerContext[contract.VoidRequest, contract.VoidResponse],  # noqa: ARG002
+    ) -> contract.VoidResponse:
+        """Release an authorization."""
+        outcome = await self._perform(request.account, translation.void(request))
+        return contract.VoidResponse(outcome=translation.outcome(outcome))
+
+    async def Refund(  # noqa: N802
+        self,
+        request: contract.RefundRequest,
+        context: grpc.aio.ServicerContext[contract.RefundRequest, contract.RefundResponse],  # noqa: ARG002
+    ) -> contract.RefundResponse:
+        """Give a captured amount back."""
+        outcome = await self._perform(request.account, translation.refund(request))
+        return contract.RefundResponse(outcome=translation.outcome(outcome))
+
+    async def Sync(  # noqa: N802
+        self,
+        request: contract.SyncRequest,
+        context: grpc.aio.ServicerContext[contract.SyncRequest, contract.SyncResponse],  # noqa: ARG002
+    ) -> contract.SyncResponse:
+        """Ask what became of an operation."""
+        outcome = await self._perform(request.account, translation.sync(request))
+        return contract.SyncResponse(outcome=translation.outcome(outcome))
+
+    async def ListCapabilities(  # noqa: N802
+        self,
+        request: contract.ListCapabilitiesRequest,  # noqa: ARG002
+        context: grpc.aio.ServicerContext[contract.ListCapabilitiesRequest, contract.ListCapabilitiesResponse],  # noqa: ARG002
+    ) -> contract.ListCapabilitiesResponse:
+        """List the accounts, ordered by name, with what their connectors can do."""
+        return contract.ListCapabilitiesResponse(
+            accounts=[
+                translation.account_capabilities(account, self._connectors[account.connector].capabilities)
+                for _, account in sorted(self._accounts.items())
+            ]
+        )
+
+    async def _perform(self, account: str, operation: operations.CardlessOperation) -> Outcome:
+        return await self._perform_operation.perform(account, operation, calls.current().deadline)

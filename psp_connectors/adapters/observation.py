@@ -1,0 +1,58 @@
+"""Logs and counts calls to PSPs."""
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from psp_connectors.application.ports import Performed
+from psp_connectors.domain.outcomes import CallCode
+
+UNCONFIGURED = "unconfigured"
+
+_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class LoggingObserver:
+    """Writes one log line per call and keeps the PSP metrics."""
+
+    def __init__(self, logger: Any, registry: CollectorRegistry) -> None:  # noqa: ANN401 - structlog's loggers have no type
+        self._logger = logger
+        self._outcomes = Counter(
+            "payera_psp_outcomes",
+            "Calls to PSPs by what they came to.",
+            ("account", "operation", "kind", "code"),
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "payera_psp_call_seconds",
+            "Duration of calls to PSPs, detokenization included.",
+            ("account", "operation"),
+            registry=registry,
+            buckets=_BUCKETS_SECONDS,
+        )
+        self._unmapped = Counter(
+            "payera_psp_unmapped_codes", "Declines with a code our tables do not know.", ("account",), registry=registry
+        )
+
+    def performed(self, call: Performed) -> None:
+        """Log and count one call."""
+        # A name that is not ours must not become a label: callers could invent as many as they like.
+        account = UNCONFIGURED if call.code == CallCode.ACCOUNT_NOT_CONFIGURED else call.account
+        self._outcomes.labels(account, call.operation, call.kind, call.code).inc()
+        self._durations.labels(account, call.operation).observe(call.duration_ms / 1000)
+        if call.unmapped_code:
+            self._unmapped.labels(call.account).inc()
+        self._logger.info(
+            "psp_call",
+            account=call.account,
+            operation=call.operation,
+            reference=call.reference,
+            outcome=call.kind,
+            code=call.code,
+            unmapped_code=call.unmapped_code or None,
+            duration_ms=call.duration_ms,
+        )
+
+    def misbehaved(self, account: str, operation: str, error: Exception) -> None:
+        """Log the error's type alone: its text could hold what the connector was handling."""
+        self._logger.error("connector_misbehaved", account=account, operation=operation, error=type(error).__name__)

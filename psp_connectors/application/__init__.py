@@ -1,0 +1,1 @@
+"""The use cases of the connectors service and the ports they need."""

@@ -1,0 +1,1 @@
+"""One folder per PSP, each two pure functions and its data."""

@@ -1,0 +1,1 @@
+"""What a connector is made of: pure values and rules, without I/O."""

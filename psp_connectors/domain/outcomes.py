@@ -1,0 +1,70 @@
+"""What a call to a PSP came to, in Payera's words."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from psp_connectors.domain.cards import CardSummary
+from psp_connectors.domain.declines import DeclineCode
+
+
+class OutcomeKind(StrEnum):
+    """The exact set of things a call can come to."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    ACTION_REQUIRED = "action_required"
+    PENDING = "pending"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    NOT_FOUND = "not_found"
+
+
+class CallCode(StrEnum):
+    """Codes of outcomes that no PSP decided: why nothing was sent, or why an answer settles nothing."""
+
+    ACCOUNT_NOT_CONFIGURED = "account_not_configured"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    ANSWER_TOO_LARGE = "answer_too_large"
+    CONNECTION_LOST = "connection_lost"
+    CONNECTIONS_EXHAUSTED = "connections_exhausted"
+    CONNECTOR_FAULT = "connector_fault"
+    CONTRADICTORY_ANSWER = "contradictory_answer"
+    DEADLINE_TOO_SHORT = "deadline_too_short"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    OPERATION_NOT_SUPPORTED = "operation_not_supported"
+    PSP_ERROR = "psp_error"
+    PSP_TIMEOUT = "psp_timeout"
+    PSP_UNAVAILABLE = "psp_unavailable"
+    REFERENCE_MISMATCH = "reference_mismatch"
+    TOKEN_UNUSABLE = "token_unusable"  # noqa: S105 - the name of a code, not a secret
+    UNREADABLE_ANSWER = "unreadable_answer"
+    VAULT_UNAVAILABLE = "vault_unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a call came to; amounts in ISO 4217 minor units, `detail` for engineers and free of card data.
+
+    `unmapped` says that the PSP used a code our table does not know, so that the table can be completed.
+    """
+
+    kind: OutcomeKind
+    psp_reference: str = ""
+    code: str = ""
+    raw_code: str = ""
+    detail: str = ""
+    amount: int = 0
+    network_transaction_id: str = ""
+    card: CardSummary | None = None
+    captured_amount: int = 0
+    unmapped: bool = False
+
+
+def not_sent(code: CallCode | DeclineCode, detail: str = "") -> Outcome:
+    """Say that provably nothing reached the PSP."""
+    return Outcome(kind=OutcomeKind.NOT_SENT, code=code.value, detail=detail)
+
+
+def unknown(code: CallCode | DeclineCode, detail: str = "", *, raw_code: str = "") -> Outcome:
+    """Say that the PSP may or may not have acted."""
+    return Outcome(kind=OutcomeKind.UNKNOWN, code=code.value, detail=detail, raw_code=raw_code)

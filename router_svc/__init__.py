@@ -1,0 +1,1 @@
+"""The router: which PSP accounts a payment goes to, in which order, and why."""

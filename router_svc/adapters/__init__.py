@@ -1,0 +1,1 @@
+"""How the router meets the world: gRPC and PostgreSQL."""

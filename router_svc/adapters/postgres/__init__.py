@@ -1,0 +1,1 @@
+"""The router's tables, reached through stored procedures only."""

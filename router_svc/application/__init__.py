@@ -1,0 +1,1 @@
+"""The router's use cases and the ports they need."""

@@ -1,0 +1,28 @@
+"""What the router is told by its environment."""
+
+import re
+from typing import Final
+
+from mesh.settings import BaseSettings, SettingsError
+
+_ACCOUNT: Final = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_ACCOUNTS_MAX: Final = 50
+
+
+class RouterSettings(BaseSettings, frozen=True, kw_only=True):
+    """The router's PAYERA_* variables; `default_priorities` are PSP accounts with commas between, best first."""
+
+    database_url: str
+    database_pool_size: int = 8
+    default_priorities: str = ""
+
+    def default_accounts(self) -> tuple[str, ...]:
+        """Give the accounts of PAYERA_DEFAULT_PRIORITIES. Raises SettingsError for a wrong or doubled one."""
+        accounts = tuple(part.strip() for part in self.default_priorities.split(",") if part.strip())
+        if len(accounts) > _ACCOUNTS_MAX or len(set(accounts)) != len(accounts):
+            message = f"PAYERA_DEFAULT_PRIORITIES must name at most {_ACCOUNTS_MAX} accounts, each once"
+            raise SettingsError(message)
+        if not all(_ACCOUNT.match(account) for account in accounts):
+            message = "PAYERA_DEFAULT_PRIORITIES must be PSP accounts in lower case with commas between"
+            raise SettingsError(message)
+        return accounts

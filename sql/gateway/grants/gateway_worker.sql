@@ -1,0 +1,12 @@
+-- The workers that settle what outlives a request.
+GRANT USAGE ON SCHEMA gateway TO gateway_worker;
+GRANT EXECUTE ON FUNCTION
+    gateway.record_attempt,
+    gateway.begin_attempt,
+    gateway.load_payment,
+    gateway.require_review,
+    gateway.record_modification,
+    gateway.load_modification,
+    gateway.stalled_work,
+    gateway.purge_idempotency_keys
+TO gateway_worker;

@@ -1,0 +1,85 @@
+-- Creates a payment with its first attempt in SENDING, or finds the one that the idempotency key belongs to.
+-- CREATED: key, payment, attempt and event are one transaction. REPLAYED: `answer` is what the first call got.
+-- IN_FLIGHT: another call is at work on it. RESUME: nobody is, and the caller now holds the lease.
+CREATE OR REPLACE FUNCTION gateway.begin_payment(
+    p_payment_id text,
+    p_merchant_id text,
+    p_amount bigint,
+    p_currency text,
+    p_capture_method text,
+    p_token text,
+    p_card jsonb,
+    p_merchant_reference text,
+    p_description text,
+    p_metadata jsonb,
+    p_statement_descriptor text,
+    p_candidates jsonb,
+    p_idempotency_key text,
+    p_request_hash bytea,
+    p_lease_ms integer,
+    OUT disposition text,
+    OUT payment jsonb,
+    OUT answer jsonb
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = gateway, pg_temp
+AS $$
+DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_key record;
+    v_attempt jsonb;
+    v_position bigint;
+    p gateway.payment;
+    a gateway.attempt;
+BEGIN
+    INSERT INTO gateway.idempotency_key
+        (merchant_id, key, operation, request_hash, payment_id, lease_until, created_at, expires_at)
+    VALUES (
+        p_merchant_id, p_idempotency_key, 'PAYMENT', p_request_hash, p_payment_id,
+        v_now + p_lease_ms * interval '1 millisecond', v_now, v_now + interval '30 days'
+    )
+    ON CONFLICT (merchant_id, key) DO NOTHING;
+    IF NOT FOUND THEN
+        v_key := gateway.take_up_key(p_merchant_id, p_idempotency_key, 'PAYMENT', p_request_hash, p_lease_ms);
+        SELECT * INTO p FROM gateway.payment AS x WHERE x.id = v_key.payment_id;
+        disposition := v_key.disposition;
+        answer := v_key.answer;
+        payment := gateway.payment_view(p);
+        RETURN;
+    END IF;
+    IF coalesce(jsonb_array_length(p_candidates), 0) = 0 THEN
+        PERFORM gateway.refuse('NO_ELIGIBLE_ACCOUNT', jsonb_build_object('detail', 'no account is eligible'));
+    END IF;
+    IF NOT EXISTS (SELECT FROM gateway.merchant AS m WHERE m.id = p_merchant_id) THEN
+        PERFORM gateway.refuse('MERCHANT_NOT_FOUND', jsonb_build_object('merchant_id', p_merchant_id));
+    END IF;
+    INSERT INTO gateway.payment (
+        id, merchant_id, status, amount, currency, capture_method, seq, token, card, merchant_reference,
+        description, metadata, statement_descriptor, candidates, idempotency_key, created_at, updated_at
+    )
+    VALUES (
+        p_payment_id, p_merchant_id, 'PROCESSING', p_amount, p_currency, p_capture_method::gateway.capture_method, 1,
+        p_token, p_card, coalesce(p_merchant_reference, ''), coalesce(p_description, ''),
+        coalesce(p_metadata, '{}'), coalesce(p_statement_descriptor, ''), p_candidates, p_idempotency_key, v_now, v_now
+    )
+    ON CONFLICT (merchant_id, merchant_reference) WHERE merchant_reference <> '' DO NOTHING
+    RETURNING * INTO p;
+    IF NOT FOUND THEN
+        PERFORM gateway.refuse('MERCHANT_REFERENCE_TAKEN', jsonb_build_object('payment_id', (
+            SELECT x.id FROM gateway.payment AS x
+            WHERE x.merchant_id = p_merchant_id AND x.merchant_reference = p_merchant_reference
+                AND x.merchant_reference <> ''
+        )));
+    END IF;
+    INSERT INTO gateway.attempt (payment_id, ordinal, account, status, route_reason, created_at, updated_at)
+    VALUES (
+        p_payment_id, 1, p_candidates -> 0 ->> 'account', 'SENDING', coalesce(p_candidates -> 0 ->> 'reason', ''),
+        v_now, v_now
+    )
+    RETURNING * INTO a;
+    disposition := 'CREATED';
+    v_attempt := gateway.attempt_view(a);
+    payment := gateway.payment_with(p, jsonb_build_array(v_attempt), '[]', '[]');
+    v_position := gateway.add_event(p, 'PAYMENT_CREATED', payment, v_attempt, NULL);
+END;
+$$;

@@ -1,0 +1,109 @@
+-- Records what came of an attempt, and what that makes of its payment. A final attempt never changes: the late second
+-- recorder gets applied = false. Raises PY002 for a transition the state machine does not have.
+CREATE OR REPLACE FUNCTION gateway.record_attempt(
+    p_payment_id text,
+    p_attempt_id text,
+    p_attempt_status text,
+    p_payment_status text,
+    p_psp_reference text,
+    p_code text,
+    p_raw_code text,
+    p_network_transaction_id text,
+    p_asked boolean,
+    p_not_found boolean,
+    OUT applied boolean,
+    OUT payment jsonb
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = gateway, pg_temp
+AS $$
+DECLARE
+    v_now timestamptz;
+    v_payment record;
+    v_before record;
+    v_status text := p_attempt_status;
+    v_next text := p_payment_status;
+    v_event text;
+    v_attempt jsonb;
+    v_position bigint;
+    v_journal bigint;
+    p gateway.payment;
+    a gateway.attempt;
+BEGIN
+    SELECT x.status, x.capture_method INTO v_payment
+    FROM gateway.payment AS x WHERE x.id = p_payment_id
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM gateway.refuse('PAYMENT_NOT_FOUND', jsonb_build_object('payment_id', p_payment_id));
+    END IF;
+    SELECT x.ordinal, x.status, x.asks INTO v_before
+    FROM gateway.attempt AS x
+    WHERE x.payment_id = p_payment_id AND x.payment_id || '_' || x.ordinal = p_attempt_id;
+    IF NOT FOUND THEN
+        PERFORM gateway.fault(format('payment %s has no attempt %s', p_payment_id, p_attempt_id));
+    END IF;
+    applied := v_before.status IN ('SENDING', 'UNKNOWN');
+    IF NOT applied THEN
+        SELECT * INTO p FROM gateway.payment AS x WHERE x.id = p_payment_id;
+        payment := gateway.payment_view(p);
+        RETURN;
+    END IF;
+    IF v_status = 'NOT_SENT' AND (v_before.status = 'UNKNOWN' OR v_before.asks > 0 OR p_asked) THEN
+        -- A later call that was not sent tells nothing of the first, which may have reached the PSP.
+        v_status := 'UNKNOWN';
+        v_next := 'PROCESSING';
+    END IF;
+    v_event := gateway.event_of_attempt(
+        p_payment_id, v_payment.capture_method, v_payment.status, v_before.status, v_status, v_next
+    );
+    v_now := clock_timestamp();
+    UPDATE gateway.attempt AS x
+    SET status = v_status::gateway.attempt_status,
+        unsettled = v_next = 'PROCESSING',
+        under_review = x.under_review AND v_status = 'UNKNOWN',
+        psp_reference = CASE WHEN v_event IS NULL THEN x.psp_reference
+            ELSE coalesce(nullif(p_psp_reference, ''), x.psp_reference) END,
+        code = CASE WHEN v_event IS NULL THEN x.code ELSE coalesce(p_code, '') END,
+        raw_code = CASE WHEN v_event IS NULL THEN x.raw_code ELSE coalesce(p_raw_code, '') END,
+        network_transaction_id = CASE WHEN v_event IS NULL THEN x.network_transaction_id
+            ELSE coalesce(p_network_transaction_id, '') END,
+        asks = x.asks + p_asked::integer,
+        not_founds = CASE WHEN p_not_found THEN x.not_founds + 1 ELSE 0 END,
+        updated_at = v_now
+    WHERE x.payment_id = p_payment_id AND x.ordinal = v_before.ordinal
+    RETURNING * INTO a;
+    UPDATE gateway.payment AS x
+    SET status = v_next::gateway.payment_status,
+        seq = x.seq + (v_event IS NOT NULL)::integer,
+        amount_authorized = CASE WHEN v_status = 'APPROVED' THEN x.amount ELSE 0 END,
+        amount_captured = CASE WHEN v_next = 'SUCCEEDED' THEN x.amount ELSE 0 END,
+        under_review = x.under_review AND v_status = 'UNKNOWN',
+        updated_at = v_now
+    WHERE x.id = p_payment_id
+    RETURNING * INTO p;
+    IF v_next IN ('DECLINED', 'FAILED') THEN
+        p := gateway.set_decline(p);
+    END IF;
+    v_attempt := gateway.attempt_view(a);
+    -- No attempt follows one that is not final, so that the first is also the only one.
+    payment := CASE a.ordinal
+        WHEN 1 THEN gateway.payment_with(p, jsonb_build_array(v_attempt), '[]', '[]')
+        ELSE gateway.payment_view(p)
+    END;
+    IF v_event IS NOT NULL THEN
+        v_position := gateway.add_event(p, v_event, payment, v_attempt, NULL);
+    END IF;
+    IF v_next = 'AUTHORIZED' THEN
+        v_journal := gateway.post(p, 'AUTHORIZE', p_attempt_id, 'auth_hold', 'auth_hold_contra', p.amount);
+    ELSIF v_next = 'SUCCEEDED' THEN
+        v_journal := gateway.post(
+            p, 'CAPTURE', p_attempt_id, 'psp_receivable:' || a.account, 'merchant_pending:' || p.merchant_id, p.amount
+        );
+    END IF;
+    IF v_next <> 'PROCESSING' THEN
+        UPDATE gateway.idempotency_key AS k
+        SET answer = payment, lease_until = NULL
+        WHERE k.merchant_id = p.merchant_id AND k.key = p.idempotency_key;
+    END IF;
+END;
+$$;

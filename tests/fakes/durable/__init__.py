@@ -1,0 +1,1 @@
+"""Fakes of what the durable driver needs: a store that keeps the procedures' rules, PSPs that do as told."""

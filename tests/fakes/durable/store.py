@@ -1,0 +1,183 @@
+"""An in-memory store that records as the stored procedures do."""
+
+import copy
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.payment import (
+    ATTEMPT_TRANSITIONS,
+    MODIFICATION_TRANSITIONS,
+    PAYMENT_TRANSITIONS,
+    AttemptStatus,
+    ModificationStatus,
+    PaymentStatus,
+)
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
+
+JSON = dict[str, Any]
+FINAL_ATTEMPTS = {"APPROVED", "DECLINED", "NOT_SENT"}
+
+
+@dataclass
+class FakeStore:
+    """Payments and modifications by id; `away` refuses that many calls as a database that is away does."""
+
+    payments: dict[str, JSON] = field(default_factory=dict)
+    modifications: dict[str, JSON] = field(default_factory=dict)
+    begun_at: dict[str, float] = field(default_factory=dict)
+    away: int = 0
+    record_away: int = 0
+    records: list[tuple[str, str]] = field(default_factory=list)
+    stalled: list[tuple[str, str]] = field(default_factory=list)
+
+    def add_payment(self, payment_id: str, *accounts: str, capture_method: str = "AUTOMATIC", **attempt: Any) -> JSON:
+        """Add a payment as the request leaves it: the first attempt is begun at the first account."""
+        payment = {
+            "id": payment_id,
+            "merchant_id": "mer_secretmerchant",
+            "status": "PROCESSING",
+            "amount": 1050,
+            "currency": "EUR",
+            "capture_method": capture_method,
+            "token": "tok_secrettoken",
+            "statement_descriptor": "SECRET SHOP",
+            "candidates": [{"account": account, "reason": "secret reason"} for account in accounts],
+            "attempts": [_attempt(payment_id, 1, accounts[0]) | attempt],
+            "under_review": False,
+        }
+        self.payments[payment_id] = payment
+        self.begun_at[f"{payment_id}_1"] = time.monotonic() - attempt.get("age_seconds", 0)
+        return payment
+
+    def add_modification(self, modification_id: str, kind: str = "REFUND", **changes: Any) -> JSON:
+        """Add a modification as the request leaves it: SENDING, or as `changes` say."""
+        modification = {
+            "id": modification_id,
+            "payment_id": "pay_of_it",
+            "kind": kind,
+            "account": "psp_a",
+            "payment_psp_reference": "psp-secret-1",
+            "status": "SENDING",
+            "amount": 500,
+            "currency": "EUR",
+            "final": True,
+            "asks": 0,
+            "not_founds": 0,
+            "under_review": False,
+        } | changes
+        self.modifications[modification_id] = modification
+        self.begun_at[modification_id] = time.monotonic()
+        return modification
+
+    async def load_payment(self, payment_id: str) -> JSON:
+        self._be_away()
+        payment = self.payments.get(payment_id)
+        if payment is None:
+            raise Refusal(Reason.PAYMENT_NOT_FOUND)
+        view = copy.deepcopy(payment)
+        for attempt in view["attempts"]:
+            attempt["age_seconds"] = int(time.monotonic() - self.begun_at[attempt["id"]])
+        return view
+
+    async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, JSON]:
+        self._be_away()
+        payment = self.payments[payment_id]
+        attempts = payment["attempts"]
+        if any(attempt["ordinal"] == ordinal and attempt["account"] == account for attempt in attempts):
+            return False, copy.deepcopy(payment)
+        assert payment["status"] == "PROCESSING"
+        assert all(attempt["status"] in {"DECLINED", "NOT_SENT"} for attempt in attempts)
+        assert ordinal == len(attempts) + 1
+        assert {"account": account, "reason": reason} in payment["candidates"]
+        assert account not in {attempt["account"] for attempt in attempts}
+        attempts.append(_attempt(payment_id, ordinal, account))
+        self.begun_at[f"{payment_id}_{ordinal}"] = time.monotonic()
+        return True, copy.deepcopy(payment)
+
+    async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> JSON:
+        self._be_away(recording=True)
+        payment = self.payments[payment_id]
+        attempt = next(attempt for attempt in payment["attempts"] if attempt["id"] == attempt_id)
+        if attempt["status"] in FINAL_ATTEMPTS:
+            return copy.deepcopy(payment)
+        status = verdict.attempt_status
+        if status is AttemptStatus.NOT_SENT and (asked or attempt["asks"] or attempt["status"] == "UNKNOWN"):
+            status = AttemptStatus.UNKNOWN
+        _settle(attempt, status, verdict, ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])], asked=asked)
+        if status is not AttemptStatus.UNKNOWN and verdict.payment_status is not PaymentStatus.PROCESSING:
+            assert verdict.payment_status in PAYMENT_TRANSITIONS[PaymentStatus(payment["status"])]
+            payment["status"] = verdict.payment_status.value
+        self.records.append((attempt_id, status.value))
+        return copy.deepcopy(payment)
+
+    async def load_modification(self, modification_id: str) -> tuple[JSON, JSON]:
+        self._be_away()
+        if modification_id not in self.modifications:
+            raise Refusal(Reason.REFUND_NOT_FOUND)
+        view = copy.deepcopy(self.modifications[modification_id])
+        view["age_seconds"] = int(time.monotonic() - self.begun_at[modification_id])
+        return view, {}
+
+    async def record_modification(
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+    ) -> tuple[JSON, JSON]:
+        self._be_away(recording=True)
+        modification = self.modifications[modification_id]
+        before = ModificationStatus(modification["status"])
+        if before not in {ModificationStatus.SUCCEEDED, ModificationStatus.FAILED}:
+            _settle(modification, verdict.status, verdict, MODIFICATION_TRANSITIONS[before], asked=asked)
+            self.records.append((modification_id, verdict.status.value))
+        return copy.deepcopy(modification), {}
+
+    async def require_review(self, payment_id: str, reference: str) -> None:
+        self._be_away()
+        if reference in self.modifications:
+            self.modifications[reference]["under_review"] = True
+        else:
+            self.payments[payment_id]["under_review"] = True
+
+    async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
+        self._be_away()
+        assert grace_ms > 0
+        return self.stalled[:limit]
+
+    def _be_away(self, *, recording: bool = False) -> None:
+        if recording and self.record_away > 0:
+            self.record_away -= 1
+            raise Refusal(Reason.UNAVAILABLE)
+        if self.away > 0:
+            self.away -= 1
+            raise Refusal(Reason.UNAVAILABLE)
+
+
+def _attempt(payment_id: str, ordinal: int, account: str) -> JSON:
+    return {
+        "id": f"{payment_id}_{ordinal}",
+        "ordinal": ordinal,
+        "account": account,
+        "status": "SENDING",
+        "psp_reference": "",
+        "code": "",
+        "raw_code": "",
+        "asks": 0,
+        "not_founds": 0,
+    }
+
+
+def _settle(
+    record: JSON,
+    status: AttemptStatus | ModificationStatus,
+    verdict: AttemptVerdict | ModificationVerdict,
+    legal: frozenset[Any],
+    *,
+    asked: bool,
+) -> None:
+    if status.value != "UNKNOWN" or record["status"] != "UNKNOWN":
+        assert status in legal, f"{record['status']} -> {status}"
+    record["asks"] += int(asked)
+    if status.value == "UNKNOWN":
+        record["not_founds"] = record["not_founds"] + 1 if verdict.not_found else 0
+    record |= {"status": status.value, "code": verdict.code, "raw_code": verdict.raw_code}

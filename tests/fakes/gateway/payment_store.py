@@ -1,0 +1,456 @@
+"""An in-memory payment store with the rules of the stored procedures; the contract suite holds both equal."""
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway_svc.application.ports import Begun, Disposition, NewModification, NewPayment, Operation, View
+from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.payment import ATTEMPT_TRANSITIONS, MODIFICATION_TRANSITIONS, AttemptStatus, ModificationStatus
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
+from tests.fakes.gateway.faults import Faults
+
+JSON = dict[str, Any]
+OPEN = {"SENDING", "UNKNOWN"}
+
+
+@dataclass
+class KeyRow:
+    operation: str
+    request_hash: bytes
+    payment_id: str
+    modification_id: str | None
+    lease_until: float | None
+    answer: JSON | None = None
+
+
+@dataclass
+class FakePaymentStore:
+    """Implements the `PaymentStore` port; `faults` makes methods fail, `calls` tells which were called."""
+
+    merchants: set[str] = field(default_factory=set)
+    clock: Callable[[], float] = time.monotonic
+    payments: dict[str, JSON] = field(default_factory=dict)
+    modifications: dict[str, JSON] = field(default_factory=dict)
+    keys: dict[tuple[str, str], KeyRow] = field(default_factory=dict)
+    owners: dict[str, tuple[str, str]] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+    calls: list[str] = field(default_factory=list)
+    now_us: int = 1_700_000_000_000_000
+
+    async def begin_payment(self, operation: Operation, new: NewPayment) -> Begun:
+        self._enter("begin_payment")
+        begun = self._known(operation, "PAYMENT", take_lease=True)
+        if begun is None:
+            if not new.candidates:
+                raise Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail="no account is eligible")
+            if operation.merchant_id not in self.merchants:
+                raise Refusal(Reason.MERCHANT_NOT_FOUND, merchant_id=operation.merchant_id)
+            for other in self.payments.values():
+                same = (other["merchant_id"], other["merchant_reference"]) == (
+                    operation.merchant_id,
+                    new.merchant_reference,
+                )
+                if same and new.merchant_reference:
+                    raise Refusal(Reason.MERCHANT_REFERENCE_TAKEN, payment_id=other["id"])
+            self.payments[new.id] = self._new_payment(operation.merchant_id, new)
+            self._keep_key(operation, "PAYMENT", new.id, None)
+            begun = Begun(Disposition.CREATED, self._payment_view(new.id), None, None)
+        self._leave("begin_payment")
+        return begun
+
+    async def begin_modification(self, operation: Operation, new: NewModification) -> Begun:
+        self._enter("begin_modification")
+        begun = self._known(operation, new.kind, take_lease=True)
+        if begun is None:
+            payment = self._owned(operation.merchant_id, new.payment_id)
+            final = new.kind == "CAPTURE" and new.final is not False
+            amount = _allowed_amount(payment, new, final=final)
+            approved = next(attempt for attempt in payment["attempts"] if attempt["status"] == "APPROVED")
+            self.modifications[new.id] = {
+                "id": new.id,
+                "payment_id": payment["id"],
+                "merchant_id": payment["merchant_id"],
+                "kind": new.kind,
+                "account": approved["account"],
+                "payment_psp_reference": approved["psp_reference"],
+                "status": "SENDING",
+                "amount": amount,
+                "currency": payment["currency"],
+                "final": final,
+                "reason": new.reason,
+                "code": "",
+                "raw_code": "",
+                "psp_reference": "",
+                "asks": 0,
+                "not_founds": 0,
+                "under_review": False,
+                "created_us": self._tick(),
+                "updated_us": self.now_us,
+            }
+            _count_pending(payment, self.modifications[new.id], 1)
+            self._touch(payment, event=True)
+            self._keep_key(operation, new.kind, payment["id"], new.id)
+            begun = Begun(
+                Disposition.STARTED,
+                self._payment_view(payment["id"]),
+                copy.deepcopy(self.modifications[new.id]),
+                None,
+            )
+        self._leave("begin_modification")
+        return begun
+
+    async def find_operation(self, operation: Operation) -> Begun:
+        self._enter("find_operation")
+        begun = self._known(operation, None, take_lease=False)
+        self._leave("find_operation")
+        return begun or Begun(Disposition.NONE, None, None, None)
+
+    async def release_lease(self, operation: Operation) -> None:
+        self._enter("release_lease")
+        row = self.keys.get((operation.merchant_id, operation.idempotency_key))
+        if row is not None:
+            row.lease_until = None
+        self._leave("release_lease")
+
+    async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> View:
+        self._enter("record_attempt")
+        payment = self._any(payment_id)
+        attempt = next(item for item in payment["attempts"] if item["id"] == attempt_id)
+        if attempt["status"] in OPEN:
+            status, payment_status = verdict.attempt_status.value, verdict.payment_status.value
+            if status == "NOT_SENT" and (attempt["status"] == "UNKNOWN" or attempt["asks"] or asked):
+                status, payment_status = "UNKNOWN", "PROCESSING"
+            first = _change(attempt, status, verdict, ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])], asked)
+            payment["status"] = payment_status
+            payment["amount_authorized"] = payment["amount"] if status == "APPROVED" else 0
+            payment["amount_captured"] = payment["amount"] if payment_status == "SUCCEEDED" else 0
+            payment["under_review"] = payment["under_review"] and status == "UNKNOWN"
+            if payment_status in {"DECLINED", "FAILED"}:
+                payment["decline"] = {"code": attempt["code"], "raw_code": attempt["raw_code"]}
+            self._touch(payment, event=first)
+            if payment_status != "PROCESSING":
+                self._keep_answer(payment_id, self._payment_view(payment_id))
+        self._leave("record_attempt")
+        return self._payment_view(payment_id)
+
+    async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
+        self._enter("begin_attempt")
+        payment = self._any(payment_id)
+        attempts = payment["attempts"]
+        begun = not any((item["ordinal"], item["account"]) == (ordinal, account) for item in attempts)
+        if begun:
+            fits = (
+                payment["status"] == "PROCESSING"
+                and ordinal == len(attempts) + 1
+                and all(item["status"] in {"DECLINED", "NOT_SENT"} for item in attempts)
+                and account not in {item["account"] for item in attempts}
+                and account in {item["account"] for item in payment["candidates"]}
+            )
+            if not fits:
+                message = "no such step"
+                raise AssertionError(message)
+            attempts.append(_new_attempt(payment_id, ordinal, account, reason, self._tick()))
+            self._touch(payment, event=True)
+        self._leave("begin_attempt")
+        return begun, self._payment_view(payment_id)
+
+    async def record_modification(
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+    ) -> tuple[View, View]:
+        self._enter("record_modification")
+        modification = self.modifications[modification_id]
+        payment = self._any(modification["payment_id"])
+        if modification["status"] in OPEN:
+            allowed = MODIFICATION_TRANSITIONS[ModificationStatus(modification["status"])]
+            first = _change(modification, verdict.status.value, verdict, allowed, asked)
+            modification["updated_us"] = self._tick()
+            if verdict.status is not ModificationStatus.UNKNOWN:
+                _count_pending(payment, modification, -1)
+                if verdict.status is ModificationStatus.SUCCEEDED:
+                    _settle(payment, modification)
+            self._touch(payment, event=first)
+            if verdict.status is not ModificationStatus.UNKNOWN:
+                refund = modification["kind"] == "REFUND"
+                answer = copy.deepcopy(modification) if refund else self._payment_view(payment["id"])
+                self._keep_answer(modification_id, answer)
+        self._leave("record_modification")
+        return copy.deepcopy(modification), self._payment_view(payment["id"])
+
+    async def load_payment(self, payment_id: str) -> View:
+        self._enter("load_payment")
+        self._any(payment_id)
+        view = self._payment_view(payment_id)
+        for attempt in view["attempts"]:
+            attempt["age_seconds"] = (self.now_us - attempt["created_us"]) // 1_000_000
+        return view
+
+    async def load_modification(self, modification_id: str) -> tuple[View, View]:
+        self._enter("load_modification")
+        modification = copy.deepcopy(self.modifications[modification_id])
+        modification["age_seconds"] = (self.now_us - modification["created_us"]) // 1_000_000
+        return modification, self._payment_view(modification["payment_id"])
+
+    async def require_review(self, payment_id: str, reference: str) -> None:
+        self._enter("require_review")
+        if reference in self.modifications:
+            self.modifications[reference]["under_review"] = True
+        payment = self._any(payment_id)
+        if not payment["under_review"]:
+            payment["under_review"] = True
+            self._touch(payment, event=True)
+
+    async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
+        before = self.now_us - grace_ms * 1000
+        work = [
+            (payment["updated_us"], "PAYMENT", payment["id"])
+            for payment in self.payments.values()
+            if payment["status"] == "PROCESSING" and not payment["under_review"]
+        ] + [
+            (modification["updated_us"], "MODIFICATION", modification["id"])
+            for modification in self.modifications.values()
+            if modification["status"] in OPEN and not modification["under_review"]
+        ]
+        return [(kind, name) for updated_us, kind, name in sorted(work) if updated_us < before][:limit]
+
+    async def get_payment(self, merchant_id: str, payment_id: str) -> View:
+        self._enter("get_payment")
+        return self._payment_view(self._owned(merchant_id, payment_id)["id"])
+
+    async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
+        self._enter("list_payments")
+        found = [
+            {name: value for name, value in payment.items() if name not in {"attempts", "final_capture_pending"}}
+            for payment in self.payments.values()
+            if payment["merchant_id"] == merchant_id
+            and all(filters.get(name) in {None, payment[name]} for name in ("status", "merchant_reference", "currency"))
+            and (filters.get("created_from_us") is None or payment["created_us"] >= filters["created_from_us"])
+            and (filters.get("created_before_us") is None or payment["created_us"] < filters["created_before_us"])
+        ]
+        return _page(found, filters, limit)
+
+    async def get_refund(self, merchant_id: str, refund_id: str) -> View:
+        self._enter("get_refund")
+        modification = self.modifications.get(refund_id)
+        if modification is None or (modification["merchant_id"], modification["kind"]) != (merchant_id, "REFUND"):
+            raise Refusal(Reason.REFUND_NOT_FOUND, refund_id=refund_id)
+        return copy.deepcopy(modification)
+
+    async def list_refunds(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
+        self._enter("list_refunds")
+        found = [
+            modification
+            for modification in self.modifications.values()
+            if (modification["merchant_id"], modification["kind"]) == (merchant_id, "REFUND")
+            and filters.get("payment_id") in {None, modification["payment_id"]}
+        ]
+        return _page(found, filters, limit)
+
+    def _enter(self, method: str) -> None:
+        self.calls.append(method)
+        self.faults.before(method)
+
+    def _leave(self, method: str) -> None:
+        self.faults.after(method)
+
+    def _tick(self) -> int:
+        self.now_us += 1
+        return self.now_us
+
+    def _touch(self, payment: JSON, *, event: bool) -> None:
+        payment["updated_us"] = self._tick()
+        payment["seq"] += event
+
+    def _known(self, operation: Operation, kind: str | None, *, take_lease: bool) -> Begun | None:
+        row = self.keys.get((operation.merchant_id, operation.idempotency_key))
+        if row is None:
+            return None
+        if row.request_hash != operation.request_hash or kind not in {None, row.operation}:
+            raise Refusal(Reason.IDEMPOTENCY_KEY_REUSED)
+        if row.answer is not None:
+            disposition = Disposition.REPLAYED
+        elif row.lease_until is not None and row.lease_until > self.clock():
+            disposition = Disposition.IN_FLIGHT
+        else:
+            disposition = Disposition.RESUME
+            if take_lease:
+                row.lease_until = self.clock() + operation.lease_ms / 1000
+        modification = self.modifications.get(row.modification_id or "")
+        return Begun(
+            disposition,
+            self._payment_view(row.payment_id),
+            copy.deepcopy(modification),
+            copy.deepcopy(row.answer),
+        )
+
+    def _keep_key(self, operation: Operation, kind: str, payment_id: str, modification_id: str | None) -> None:
+        name = (operation.merchant_id, operation.idempotency_key)
+        lease_until = self.clock() + operation.lease_ms / 1000
+        self.keys[name] = KeyRow(kind, operation.request_hash, payment_id, modification_id, lease_until)
+        self.owners[modification_id or payment_id] = name
+
+    def _keep_answer(self, reference: str, answer: JSON) -> None:
+        row = self.keys[self.owners[reference]]
+        row.answer, row.lease_until = answer, None
+
+    def _any(self, payment_id: str) -> JSON:
+        payment = self.payments.get(payment_id)
+        if payment is None:
+            raise Refusal(Reason.PAYMENT_NOT_FOUND, payment_id=payment_id)
+        return payment
+
+    def _owned(self, merchant_id: str, payment_id: str) -> JSON:
+        payment = self._any(payment_id)
+        if payment["merchant_id"] != merchant_id:
+            raise Refusal(Reason.PAYMENT_NOT_FOUND, payment_id=payment_id)
+        return payment
+
+    def _payment_view(self, payment_id: str) -> JSON:
+        view = copy.deepcopy(self.payments[payment_id])
+        view.pop("final_capture_pending")
+        for name, kind, keys in (("captures", "CAPTURE", ("amount", "final")), ("voids", "VOID", ())):
+            view[name] = [
+                {key: item[key] for key in ("id", *keys, "status", "code", "raw_code", "created_us")}
+                for item in self.modifications.values()
+                if (item["payment_id"], item["kind"]) == (payment_id, kind)
+            ]
+        return view
+
+    def _new_payment(self, merchant_id: str, new: NewPayment) -> JSON:
+        first = new.candidates[0]
+        return {
+            "id": new.id,
+            "merchant_id": merchant_id,
+            "status": "PROCESSING",
+            "amount": new.amount,
+            "currency": new.currency,
+            "capture_method": new.capture_method,
+            "token": new.token,
+            "card": dict(new.card),
+            "merchant_reference": new.merchant_reference,
+            "description": new.description,
+            "metadata": dict(new.metadata),
+            "statement_descriptor": new.statement_descriptor,
+            "amount_authorized": 0,
+            "amount_captured": 0,
+            "amount_refunded": 0,
+            "amount_capture_pending": 0,
+            "amount_refund_pending": 0,
+            "final_capture_pending": False,
+            "void_pending": False,
+            "decline": None,
+            "under_review": False,
+            "seq": 1,
+            "candidates": [{"account": item.account, "reason": item.reason} for item in new.candidates],
+            "created_us": self._tick(),
+            "updated_us": self.now_us,
+            "attempts": [_new_attempt(new.id, 1, first.account, first.reason, self.now_us)],
+        }
+
+
+def _new_attempt(payment_id: str, ordinal: int, account: str, reason: str, now_us: int) -> JSON:
+    return {
+        "id": f"{payment_id}_{ordinal}",
+        "ordinal": ordinal,
+        "account": account,
+        "status": "SENDING",
+        "psp_reference": "",
+        "code": "",
+        "raw_code": "",
+        "route_reason": reason,
+        "asks": 0,
+        "not_founds": 0,
+        "created_us": now_us,
+    }
+
+
+def _change(
+    record: JSON,
+    status: str,
+    verdict: AttemptVerdict | ModificationVerdict,
+    allowed: frozenset[Any],
+    asked: bool,
+) -> bool:
+    """Change an attempt or modification; tell whether that is an event of its own."""
+    again = record["status"] == status == "UNKNOWN"
+    if not again:
+        assert status in allowed
+        record["status"] = status
+        record["code"], record["raw_code"] = verdict.code, verdict.raw_code
+        record["psp_reference"] = verdict.psp_reference or record["psp_reference"]
+    record["asks"] += asked
+    record["not_founds"] = record["not_founds"] + 1 if verdict.not_found else 0
+    return not again
+
+
+def _allowed_amount(payment: JSON, new: NewModification, *, final: bool) -> int:
+    if new.kind == "REFUND":
+        return _refundable(payment, new.amount)
+    pending = payment["amount_capture_pending"]
+    if new.kind == "VOID":
+        if payment["status"] != "AUTHORIZED" or payment["amount_captured"]:
+            raise Refusal(Reason.PAYMENT_NOT_VOIDABLE, status=payment["status"], captured=payment["amount_captured"])
+        if payment["void_pending"] or pending:
+            detail = "a void" if payment["void_pending"] else "a capture"
+            raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail=detail)
+        return 0
+    available = payment["amount_authorized"] - payment["amount_captured"] - pending
+    if payment["status"] != "AUTHORIZED":
+        raise Refusal(Reason.PAYMENT_NOT_CAPTURABLE, status=payment["status"])
+    if payment["void_pending"] or payment["final_capture_pending"]:
+        detail = "a void" if payment["void_pending"] else "a final capture"
+        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail=detail)
+    if new.amount is not None and new.amount > available:
+        raise Refusal(Reason.CAPTURE_EXCEEDS_AUTHORIZED, amount=new.amount, available=available)
+    if pending and (final or available == 0):
+        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail="a capture")
+    return int(available if new.amount is None else new.amount)
+
+
+def _refundable(payment: JSON, amount: int | None) -> int:
+    available = payment["amount_captured"] - payment["amount_refunded"] - payment["amount_refund_pending"]
+    if payment["amount_captured"] == 0:
+        raise Refusal(Reason.PAYMENT_NOT_REFUNDABLE, status=payment["status"])
+    if amount is not None and amount > available:
+        raise Refusal(Reason.REFUND_EXCEEDS_CAPTURED, amount=amount, available=available)
+    if available == 0 and payment["amount_refund_pending"]:
+        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail="a refund")
+    if available == 0:
+        raise Refusal(Reason.PAYMENT_NOT_REFUNDABLE, status=payment["status"])
+    return int(available if amount is None else amount)
+
+
+def _count_pending(payment: JSON, modification: JSON, sign: int) -> None:
+    kind = modification["kind"]
+    if kind == "CAPTURE":
+        payment["amount_capture_pending"] += sign * modification["amount"]
+        if modification["final"]:
+            payment["final_capture_pending"] = sign > 0
+    elif kind == "REFUND":
+        payment["amount_refund_pending"] += sign * modification["amount"]
+    else:
+        payment["void_pending"] = sign > 0
+
+
+def _settle(payment: JSON, modification: JSON) -> None:
+    kind = modification["kind"]
+    if kind == "VOID":
+        payment["status"] = "VOIDED"
+    elif kind == "REFUND":
+        payment["amount_refunded"] += modification["amount"]
+    else:
+        payment["amount_captured"] += modification["amount"]
+        if modification["final"] or payment["amount_captured"] == payment["amount_authorized"]:
+            payment["status"] = "SUCCEEDED"
+
+
+def _page(found: list[JSON], filters: Mapping[str, Any], limit: int) -> list[View]:
+    before_us = filters.get("before_us")
+    ordered = sorted(found, key=lambda item: (item["created_us"], item["id"]), reverse=True)
+    if before_us is not None:
+        position = (before_us, filters["before_id"])
+        ordered = [item for item in ordered if (item["created_us"], item["id"]) < position]
+    return [copy.deepcopy(item) for item in ordered[:limit]]

@@ -1,0 +1,144 @@
+"""The gateway's surroundings in memory: connectors, router, vault, durable driver, logger, clock."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
+
+CARD = {"brand": "visa", "last4": "1111", "bin": "411111", "exp_month": 12, "exp_year": 2030}
+APPROVED = Outcome(OutcomeKind.APPROVED, psp_reference="psp_1")
+
+
+@dataclass
+class FakePspConnectors:
+    """Answers with `outcomes` in order, then with the last one; `hold` makes a call wait until it is set."""
+
+    outcomes: list[Outcome] = field(default_factory=lambda: [APPROVED])
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    timeouts_ms: list[int] = field(default_factory=list)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    hold: asyncio.Event | None = None
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def authorize(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+        assert payment.attempts[-1] == attempt
+        return await self._send("authorize", attempt.id, timeout_ms)
+
+    async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
+        return await self._send(modification.kind.value.lower(), modification.id, timeout_ms)
+
+    async def ask_attempt(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+        del payment
+        return await self._send("ask", attempt.id, timeout_ms)
+
+    async def ask_modification(self, modification: Modification, *, timeout_ms: int) -> Outcome:
+        return await self._send("ask", modification.id, timeout_ms)
+
+    async def _send(self, operation: str, reference: str, timeout_ms: int) -> Outcome:
+        self.sent.append((operation, reference))
+        self.timeouts_ms.append(timeout_ms)
+        self.reached.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+
+
+@dataclass
+class FakeRouter:
+    """Ranks `accounts`, or refuses with `refusal`."""
+
+    accounts: Sequence[str] = ("psp_a", "psp_b")
+    refusal: Refusal | None = None
+    asked: list[Mapping[str, Any]] = field(default_factory=list)
+
+    async def route(
+        self, *, merchant_id: str, payment_id: str, amount: int, currency: str, card: Mapping[str, Any]
+    ) -> Sequence[Candidate]:
+        self.asked.append(
+            {"merchant_id": merchant_id, "payment_id": payment_id, "amount": amount, "currency": currency, "card": card}
+        )
+        if self.refusal is not None:
+            raise self.refusal
+        return [Candidate(account, f"rank {rank}") for rank, account in enumerate(self.accounts, 1)]
+
+
+@dataclass
+class FakeCardTokens:
+    """Knows `tokens`, or refuses with `refusal`."""
+
+    tokens: set[str] = field(default_factory=set)
+    refusal: Refusal | None = None
+    meanwhile: Callable[[], None] = lambda: None
+
+    async def describe(self, *, merchant_id: str, token: str) -> Mapping[str, Any]:
+        del merchant_id
+        self.meanwhile()
+        if self.refusal is not None:
+            raise self.refusal
+        if token not in self.tokens:
+            raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=token)
+        return dict(CARD)
+
+
+@dataclass
+class FakeDurableDriver:
+    """Runs `settle` with the reference it is given, or does nothing, as when Temporal is away."""
+
+    settle: Callable[[str], Awaitable[None]] | None = None
+    handed_over: list[tuple[str, str, int]] = field(default_factory=list)
+
+    async def settle_payment(self, payment_id: str, *, wait_ms: int) -> None:
+        await self._settle("PAYMENT", payment_id, wait_ms)
+
+    async def settle_modification(self, modification_id: str, *, wait_ms: int) -> None:
+        await self._settle("MODIFICATION", modification_id, wait_ms)
+
+    async def _settle(self, kind: str, reference: str, wait_ms: int) -> None:
+        self.handed_over.append((kind, reference, wait_ms))
+        if self.settle is not None:
+            await self.settle(reference)
+
+
+@dataclass
+class FakeLogger:
+    """Remembers what was written down."""
+
+    events: list[tuple[str, str, Mapping[str, object]]] = field(default_factory=list)
+
+    def info(self, event: str, **values: object) -> None:
+        self.events.append(("info", event, values))
+
+    def warning(self, event: str, **values: object) -> None:
+        self.events.append(("warning", event, values))
+
+    def error(self, event: str, **values: object) -> None:
+        self.events.append(("error", event, values))
+
+    def exception(self, event: str, **values: object) -> None:
+        self.events.append(("exception", event, values))
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only when told to; `sleep` takes no real time."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)

@@ -1,0 +1,78 @@
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from devstack.components import envoy
+from devstack.configuration import Configuration
+from devstack.doctor import examine
+from devstack.errors import MissingPartError
+from devstack.files import WIPED, write_files
+from tests.unit.devstack.stacks import a_configuration
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Configuration:
+    return a_configuration(tmp_path)
+
+
+def test_the_connectors_and_the_sandbox_know_the_same_accounts(configuration: Configuration) -> None:
+    write_files(configuration)
+
+    accounts = json.loads(configuration.psp_accounts.read_text())
+    kept = json.loads(configuration.sandbox_accounts.read_text())
+
+    assert [(item["account"], item["api_key"]) for item in accounts] == [("sandbox_a", "key-a"), ("sandbox_b", "key-b")]
+    assert [(item["account"], item["api_key"]) for item in kept] == [("sandbox_a", "key-a"), ("sandbox_b", "key-b")]
+    assert [item["base_url"] for item in accounts] == [f"http://127.0.0.1:{item['port']}" for item in kept]
+
+
+def test_keys_are_made_once_and_can_be_read_by_their_owner_only(configuration: Configuration) -> None:
+    write_files(configuration)
+    before = [path.read_bytes() for path in (configuration.codec_keyring, configuration.vault_keyring)]
+
+    write_files(configuration)
+
+    assert [path.read_bytes() for path in (configuration.codec_keyring, configuration.vault_keyring)] == before
+    for path in (configuration.codec_keyring, configuration.vault_keyring, configuration.psp_accounts):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_vault_and_the_codec_can_read_their_keys(configuration: Configuration) -> None:
+    from gateway_svc.adapters.temporal.keyring import load_keyring as load_codec_keyring
+    from vault_svc.adapters.keyring.key_provider import load_keyring as load_vault_keyring
+
+    write_files(configuration)
+
+    assert load_codec_keyring(configuration.codec_keyring).active == "k1"
+    assert load_vault_keyring(configuration.vault_keyring, environment="dev") is not None
+
+
+def test_everything_that_is_written_would_be_wiped(configuration: Configuration) -> None:
+    write_files(configuration)
+
+    assert {path.name for path in configuration.home.iterdir()} <= set(WIPED)
+
+
+def test_a_placeholder_nobody_knows_is_named(configuration: Configuration, tmp_path: Path) -> None:
+    (tmp_path / "envoy").mkdir()
+    (tmp_path / "envoy" / "envoy.template.yaml").write_text("port: ${REST_PORT}, other: ${SOMETHING_NEW}\n")
+
+    with pytest.raises(MissingPartError, match="SOMETHING_NEW"):
+        envoy.render(a_configuration(configuration.home, root=tmp_path))
+
+
+def test_the_doctor_names_what_is_missing_and_the_way_to_it(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("devstack.doctor.WHEELS", ("psutil", "no-such-wheel"))
+
+    findings = {finding.subject: finding for finding in examine(configuration)}
+
+    assert not findings["archives"].fine
+    assert findings["archives"].next_step == "python -m devstack.downloads jars"
+    assert not findings["wheels"].fine
+    assert "no-such-wheel" in findings["wheels"].found
+    assert findings["Python"].fine

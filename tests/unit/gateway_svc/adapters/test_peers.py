@@ -1,0 +1,330 @@
+"""The clients of connectors, router and vault against real servers over mutual TLS."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from payera.connectors.v1 import connector_service_pb2 as connectors_pb2
+from payera.types.v1 import outcome_pb2
+
+from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
+from gateway_svc.adapters.router.router import GrpcRouter
+from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.payment import (
+    Attempt,
+    AttemptStatus,
+    Candidate,
+    CaptureMethod,
+    Modification,
+    ModificationKind,
+    ModificationStatus,
+    Payment,
+    PaymentStatus,
+)
+from mesh.channels import open_channel
+from mesh.identifiers import psp_idempotency_key
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
+from tests.fakes.gateway.peers import CARD
+from tests.fakes.gateway.servers import (
+    ScriptedConnectors,
+    ScriptedRouter,
+    ScriptedVault,
+    connectors_server,
+    router_server,
+    vault_server,
+)
+from tests.support.mesh_services import free_port, write_identities
+
+ATTEMPT = Attempt("pay_1_1", 1, "psp_a", AttemptStatus.SENDING)
+PAYMENT = Payment(
+    id="pay_1",
+    merchant_id="mer_1",
+    status=PaymentStatus.PROCESSING,
+    amount=1050,
+    currency="EUR",
+    capture_method=CaptureMethod.MANUAL,
+    token="tok_1",
+    attempts=(ATTEMPT,),
+    candidates=(),
+    statement_descriptor="BOOKS",
+)
+
+
+def modification(kind: ModificationKind, *, final: bool = False) -> Modification:
+    amount = 0 if kind is ModificationKind.VOID else 50
+    return Modification(
+        "mod_1", "pay_1", kind, "psp_a", "psp_77", ModificationStatus.SENDING, amount, "EUR", final=final
+    )
+
+
+@pytest.fixture(scope="module")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_identities(tmp_path_factory.mktemp("identities"))
+
+
+@pytest.fixture
+def script() -> ScriptedConnectors:
+    return ScriptedConnectors()
+
+
+@pytest.fixture
+async def client(identities: Path, script: ScriptedConnectors) -> AsyncIterator[GrpcPspConnectors]:
+    async with connectors_server(identities, script) as address, channel_to(address, identities) as channel:
+        yield GrpcPspConnectors(channel, connect_patience_ms=10_000)
+
+
+def channel_to(
+    address: str, identities: Path, service: str = "psp_connectors", identity: str = "gateway_svc"
+) -> grpc.aio.Channel:
+    return open_channel(address, service=service, tls_directory=identities / identity)
+
+
+def say(script: ScriptedConnectors, kind: Any, **values: str) -> None:
+    async def answer(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
+        return outcome_pb2.Outcome(kind=kind, **values)
+
+    script.answer = answer
+
+
+def refuse(script: ScriptedConnectors, error: Exception) -> None:
+    async def answer(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
+        raise error
+
+    script.answer = answer
+
+
+async def test_an_authorization_carries_token_merchant_and_its_own_key(
+    client: GrpcPspConnectors, script: ScriptedConnectors
+) -> None:
+    assert await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000) == Outcome(
+        OutcomeKind.APPROVED, psp_reference="psp_1"
+    )
+    [request] = script.requests
+    assert request == connectors_pb2.AuthorizeRequest(
+        account="psp_a",
+        reference="pay_1_1",
+        idempotency_key=psp_idempotency_key("pay_1_1", "authorize"),
+        merchant_id="mer_1",
+        token="tok_1",
+        amount={"value": 1050, "currency": "EUR"},
+        capture=False,
+        payment_id="pay_1",
+        statement_descriptor="BOOKS",
+    )
+
+
+async def test_modifications_carry_what_each_kind_needs(client: GrpcPspConnectors, script: ScriptedConnectors) -> None:
+    for kind in ModificationKind:
+        outcome = await client.modify(modification(kind, final=True), timeout_ms=5000)
+        assert outcome.kind is OutcomeKind.APPROVED
+    common = {"account": "psp_a", "reference": "mod_1", "psp_reference": "psp_77"}
+    keys = {kind: psp_idempotency_key("mod_1", kind.value.lower()) for kind in ModificationKind}
+    assert len(set(keys.values())) == 3
+    amount = {"value": 50, "currency": "EUR"}
+    assert script.requests == [
+        connectors_pb2.CaptureRequest(
+            **common, idempotency_key=keys[ModificationKind.CAPTURE], amount=amount, final=True
+        ),
+        connectors_pb2.VoidRequest(**common, idempotency_key=keys[ModificationKind.VOID]),
+        connectors_pb2.RefundRequest(**common, idempotency_key=keys[ModificationKind.REFUND], amount=amount),
+    ]
+
+
+async def test_questions_name_operation_reference_and_amount(
+    client: GrpcPspConnectors, script: ScriptedConnectors
+) -> None:
+    await client.ask_attempt(PAYMENT, ATTEMPT, timeout_ms=5000)
+    for kind in ModificationKind:
+        await client.ask_modification(modification(kind), timeout_ms=5000)
+    assert [(request.operation, request.reference, request.amount.value) for request in script.requests] == [
+        (connectors_pb2.OPERATION_AUTHORIZE, "pay_1_1", 1050),
+        (connectors_pb2.OPERATION_CAPTURE, "mod_1", 50),
+        (connectors_pb2.OPERATION_VOID, "mod_1", 0),
+        (connectors_pb2.OPERATION_REFUND, "mod_1", 50),
+    ]
+    assert [request.HasField("amount") for request in script.requests] == [True, True, False, True]
+
+
+@pytest.mark.parametrize("kind", list(OutcomeKind))
+async def test_every_kind_of_answer_comes_through_but_not_found_of_a_sent_operation(
+    client: GrpcPspConnectors, script: ScriptedConnectors, kind: OutcomeKind
+) -> None:
+    number = outcome_pb2.OutcomeKind.Value(f"OUTCOME_KIND_{kind.value}")
+    say(script, number, psp_reference="p", code="c", raw_code="r", network_transaction_id="n")
+    sent = await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000)
+    asked = await client.ask_attempt(PAYMENT, ATTEMPT, timeout_ms=5000)
+    if kind is OutcomeKind.NOT_FOUND:
+        assert sent.kind is OutcomeKind.UNKNOWN
+    else:
+        assert sent == Outcome(kind, "p", "c", "r", "n")
+    assert asked.kind is (OutcomeKind.UNKNOWN if kind is OutcomeKind.NOT_SENT else kind)
+
+
+async def test_an_answer_without_a_kind_is_unknown(client: GrpcPspConnectors, script: ScriptedConnectors) -> None:
+    say(script, outcome_pb2.OUTCOME_KIND_UNSPECIFIED)
+    assert (await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000)).kind is OutcomeKind.UNKNOWN
+
+
+@pytest.mark.parametrize("reason", [Reason.OVERLOADED, Reason.INVALID_FIELD, Reason.CALLER_NOT_ALLOWED])
+async def test_a_refusal_before_the_psp_call_is_not_sent(
+    client: GrpcPspConnectors, script: ScriptedConnectors, reason: Reason
+) -> None:
+    refuse(script, Refusal(reason))
+    expected = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
+    assert await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000) == expected
+    assert await client.modify(modification(ModificationKind.REFUND), timeout_ms=5000) == expected
+    assert (await client.ask_attempt(PAYMENT, ATTEMPT, timeout_ms=5000)).kind is OutcomeKind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "error", [Refusal(Reason.UNAVAILABLE), Refusal(Reason.DEADLINE_EXCEEDED), ValueError("a fault")]
+)
+async def test_any_other_error_leaves_open_what_happened(
+    client: GrpcPspConnectors, script: ScriptedConnectors, error: Exception
+) -> None:
+    refuse(script, error)
+    assert (await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000)).kind is OutcomeKind.UNKNOWN
+    outcome = await client.modify(modification(ModificationKind.VOID), timeout_ms=5000)
+    assert outcome.kind is OutcomeKind.UNKNOWN
+
+
+async def test_a_caller_who_may_not_call_sent_nothing(identities: Path, script: ScriptedConnectors) -> None:
+    async with (
+        connectors_server(identities, script) as address,
+        channel_to(address, identities, identity="router_svc") as channel,
+    ):
+        client = GrpcPspConnectors(channel, connect_patience_ms=10_000)
+        outcome = await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000)
+    assert outcome == Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
+    assert script.requests == []
+
+
+async def test_a_call_that_takes_too_long_is_unknown(client: GrpcPspConnectors, script: ScriptedConnectors) -> None:
+    never = asyncio.Event()
+
+    async def answer(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
+        await never.wait()
+        raise AssertionError
+
+    await client.ask_attempt(PAYMENT, ATTEMPT, timeout_ms=5000)
+    script.answer = answer
+    outcome = await client.authorize(PAYMENT, ATTEMPT, timeout_ms=300)
+    assert outcome == Outcome(OutcomeKind.UNKNOWN, code="connectors_timeout")
+
+
+async def test_a_connection_that_breaks_during_the_call_is_unknown(
+    identities: Path, script: ScriptedConnectors
+) -> None:
+    never = asyncio.Event()
+
+    async def answer(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
+        await never.wait()
+        raise AssertionError
+
+    script.answer = answer
+    async with connectors_server(identities, script) as address:
+        channel = channel_to(address, identities)
+        client = GrpcPspConnectors(channel, connect_patience_ms=10_000)
+        call = asyncio.create_task(client.authorize(PAYMENT, ATTEMPT, timeout_ms=20_000))
+        await script.reached.wait()
+    outcome = await call
+    await channel.close()
+    assert outcome.kind is OutcomeKind.UNKNOWN
+
+
+async def test_without_a_connection_nothing_is_sent(identities: Path) -> None:
+    async with channel_to(f"127.0.0.1:{free_port()}", identities) as channel:
+        client = GrpcPspConnectors(channel, connect_patience_ms=50)
+        expected = Outcome(OutcomeKind.NOT_SENT, code="connectors_unavailable")
+        assert await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000) == expected
+        assert await client.modify(modification(ModificationKind.CAPTURE), timeout_ms=5000) == expected
+        assert (await client.ask_attempt(PAYMENT, ATTEMPT, timeout_ms=5000)).kind is OutcomeKind.UNKNOWN
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_was_not_sent_anything(identities: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        async with channel_to(f"127.0.0.1:{listener.getsockname()[1]}", identities) as channel:
+            client = GrpcPspConnectors(channel, connect_patience_ms=100)
+            outcome = await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000)
+    assert outcome == Outcome(OutcomeKind.NOT_SENT, code="connectors_unavailable")
+
+
+async def test_a_peer_that_comes_back_is_used_again(identities: Path, script: ScriptedConnectors) -> None:
+    port = free_port()
+    async with channel_to(f"127.0.0.1:{port}", identities) as channel:
+        impatient = GrpcPspConnectors(channel, connect_patience_ms=20)
+        assert (await impatient.authorize(PAYMENT, ATTEMPT, timeout_ms=5000)).kind is OutcomeKind.NOT_SENT
+        async with connectors_server(identities, script, port):
+            patient = GrpcPspConnectors(channel, connect_patience_ms=20_000)
+            outcome = await patient.authorize(PAYMENT, ATTEMPT, timeout_ms=20_000)
+    assert outcome.kind is OutcomeKind.APPROVED
+
+
+async def route(channel: grpc.aio.Channel) -> Any:
+    return await GrpcRouter(channel).route(
+        merchant_id="mer_1", payment_id="pay_1", amount=1050, currency="EUR", card=CARD
+    )
+
+
+async def test_the_router_is_told_the_payment_and_gives_the_eligible_accounts(identities: Path) -> None:
+    router = ScriptedRouter([("psp_a", True, "first"), ("psp_x", False, "no yen"), ("psp_b", True, "second")])
+    async with router_server(identities, router) as address, channel_to(address, identities, "router_svc") as channel:
+        assert await route(channel) == [Candidate("psp_a", "first"), Candidate("psp_b", "second")]
+    [request] = router.requests
+    assert (request.merchant_id, request.payment_id) == ("mer_1", "pay_1")
+    assert (request.amount.value, request.amount.currency, request.card.brand) == (1050, "EUR", "visa")
+
+
+@pytest.mark.parametrize(
+    ("router", "reason", "detail"),
+    [
+        (ScriptedRouter([]), Reason.NO_ELIGIBLE_ACCOUNT, "no PSP accounts"),
+        (ScriptedRouter([("psp_a", False, "no yen")]), Reason.NO_ELIGIBLE_ACCOUNT, "psp_a: no yen"),
+        (
+            ScriptedRouter(refusal=Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail="none at all")),
+            Reason.NO_ELIGIBLE_ACCOUNT,
+            "none at all",
+        ),
+        (ScriptedRouter(refusal=Refusal(Reason.INTERNAL)), Reason.UNAVAILABLE, ""),
+    ],
+)
+async def test_a_router_without_an_account_tells_why(
+    identities: Path, router: ScriptedRouter, reason: Reason, detail: str
+) -> None:
+    async with router_server(identities, router) as address, channel_to(address, identities, "router_svc") as channel:
+        with pytest.raises(Refusal) as caught:
+            await route(channel)
+    assert caught.value.reason is reason
+    assert detail in caught.value.metadata.get("detail", "")
+
+
+async def test_a_router_that_is_away_is_unavailable(identities: Path) -> None:
+    async with channel_to(f"127.0.0.1:{free_port()}", identities, "router_svc") as channel:
+        with pytest.raises(Refusal) as caught:
+            await route(channel)
+    assert caught.value.reason is Reason.UNAVAILABLE
+
+
+async def test_the_vault_tells_what_may_be_shown_of_a_card(identities: Path) -> None:
+    vault = ScriptedVault({"tok_1"})
+    async with vault_server(identities, vault) as address, channel_to(address, identities, "vault_svc") as channel:
+        tokens = GrpcCardTokens(channel)
+        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == CARD
+        with pytest.raises(Refusal) as caught:
+            await tokens.describe(merchant_id="mer_1", token="tok_2")
+    assert (caught.value.reason, caught.value.metadata) == (Reason.TOKEN_NOT_FOUND, {"token_id": "tok_2"})
+
+
+async def test_a_vault_that_is_away_is_unavailable(identities: Path) -> None:
+    async with channel_to(f"127.0.0.1:{free_port()}", identities, "vault_svc") as channel:
+        with pytest.raises(Refusal) as caught:
+            await GrpcCardTokens(channel).describe(merchant_id="mer_1", token="tok_1")
+    assert caught.value.reason is Reason.UNAVAILABLE

@@ -1,0 +1,20 @@
+"""The sentences about declines."""
+
+from gateway_svc.domain.cascade_policy import CASCADE_BY_CODE
+from gateway_svc.domain.decline_messages import DECLINE_MESSAGES, UNNAMED_CODE, decline_message
+from psp_connectors.domain.declines import DeclineCode
+
+
+def test_every_code_that_connectors_and_policy_know_has_a_sentence() -> None:
+    assert {code.value for code in DeclineCode} | set(CASCADE_BY_CODE) <= set(DECLINE_MESSAGES)
+
+
+def test_each_code_has_its_own_short_sentence() -> None:
+    sentences = list(DECLINE_MESSAGES.values())
+    assert len(set(sentences)) == len(sentences)
+    assert all(sentence.endswith(".") and len(sentence) <= 120 for sentence in sentences)
+
+
+def test_a_code_without_a_sentence_points_to_the_raw_code() -> None:
+    assert decline_message("never_heard_of") == UNNAMED_CODE
+    assert "raw_code" in UNNAMED_CODE

@@ -1,0 +1,87 @@
+"""What the edge's configuration repeats of the contracts is what the contracts say."""
+
+import re
+from collections.abc import Iterator
+
+import yaml
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from payera.gateway.v1 import merchant_service_pb2, payment_service_pb2
+from payera.vault.v1 import token_service_pb2
+
+from tests.unit.openapi.tools import ROOT, tool
+
+LUA = (ROOT / "envoy" / "edge.lua").read_text(encoding="utf-8")
+TEMPLATE = (ROOT / "envoy" / "envoy.template.yaml").read_text(encoding="utf-8")
+
+
+def lua_set(name: str) -> set[str]:
+    match = re.search(rf"^local {name} = {{(.*?)}}", LUA, re.MULTILINE)
+    assert match is not None
+    return set(re.findall(r"(\w+) = true", match[1]))
+
+
+def public_request_fields() -> Iterator[FieldDescriptor]:
+    """Give the fields of everything that can stand in the body of a public call."""
+    waiting: list[Descriptor] = []
+    for module in (payment_service_pb2, merchant_service_pb2, token_service_pb2):
+        for service in module.DESCRIPTOR.services_by_name.values():
+            if service.full_name in tool("reference.document").SERVICES:
+                waiting += [method.input_type for method in service.methods]
+    while waiting:
+        for field in waiting.pop().fields:
+            yield field
+            if field.message_type is not None and not field.message_type.full_name.startswith("google."):
+                waiting.append(field.message_type)
+
+
+def test_the_script_knows_the_maps_and_booleans_of_public_requests() -> None:
+    fields = list(public_request_fields())
+    maps = {item.name for item in fields if item.message_type is not None and item.message_type.GetOptions().map_entry}
+    assert lua_set("MAPS") == maps
+    assert lua_set("BOOLEANS") == {item.name for item in fields if item.type == FieldDescriptor.TYPE_BOOL}
+
+
+def test_no_public_request_has_a_field_for_decimal_numbers() -> None:
+    decimals = {FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT}
+    assert not [item.full_name for item in public_request_fields() if item.type in decimals]
+
+
+def test_the_script_repeats_the_catalogue_word_for_word() -> None:
+    entries = tool("reference.errors").catalogue(tool("reference.contracts").read_contracts())
+    block = LUA[LUA.index("local CATALOGUE") : LUA.index("local byte")]
+    found = re.findall(r'(\w+) = \{\s*code = (\d+),\s*message = "(.*?)",\s*remedy = "(.*?)",\s*\}', block)
+    assert len(found) == block.count("code =")
+    for reason, code, message, remedy in found:
+        catalogue = entries[reason].catalogue
+        example = tool("reference.errors").example(reason, entries[reason])
+        assert (int(code), message, remedy) == (example["code"], catalogue.message, catalogue.remedy)
+
+
+def test_the_edge_transcodes_the_documented_services_and_no_others() -> None:
+    filters = re.search(r"services:\n((?:\s+- payera\.\S+\n)+)", TEMPLATE)
+    assert filters is not None
+    assert set(re.findall(r"- (\S+)", filters[1])) == set(tool("reference.document").SERVICES)
+
+
+def test_the_edge_never_retries() -> None:
+    assert "retry_policy" not in TEMPLATE
+    assert "retry_on" not in TEMPLATE
+
+
+def test_the_configuration_has_the_placeholders_that_renderers_fill() -> None:
+    assert set(re.findall(r"\$\{(\w+)\}", TEMPLATE)) == {
+        "ADMIN_PORT",
+        "DESCRIPTOR_PATH",
+        "DOCS_HTML_PATH",
+        "GATEWAY_HOST",
+        "GATEWAY_PORT",
+        "LISTEN_ADDRESS",
+        "LUA_PATH",
+        "OPENAPI_PATH",
+        "REDOC_PATH",
+        "REST_PORT",
+        "TLS_DIRECTORY",
+        "VAULT_HOST",
+        "VAULT_PORT",
+    }
+    assert isinstance(yaml.safe_load(TEMPLATE), dict)

@@ -1,0 +1,1 @@
+"""Tests of the router without a database or a network."""

@@ -1,0 +1,1 @@
+"""Tests of the vault without a database or a network."""

@@ -1,0 +1,136 @@
+"""The cache bounds how long and how much it keeps, and loads once for many."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.fakes.vault.clocks import FakeMonotonic
+from vault_svc.application.expiring_cache import ExpiringCache
+
+
+@dataclass(slots=True)
+class Source:
+    """Gives `answer`, counts how often it was asked, and waits for `gate` first."""
+
+    answer: str = "one"
+    asked: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    error: Exception | None = None
+
+    async def load(self) -> str:
+        self.asked += 1
+        answer = self.answer
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return answer
+
+
+def open_source() -> Source:
+    source = Source()
+    source.gate.set()
+    return source
+
+
+def cache_of(entries_max: int = 10) -> tuple[ExpiringCache[str, str], FakeMonotonic]:
+    monotonic = FakeMonotonic()
+    return ExpiringCache(life_seconds=5.0, entries_max=entries_max, monotonic=monotonic), monotonic
+
+
+async def test_a_value_is_loaded_once_and_again_when_its_life_is_over() -> None:
+    cache, monotonic = cache_of()
+    source = open_source()
+    assert await cache.get_or_load("key", source.load) == "one"
+    source.answer = "two"
+    monotonic.seconds += 4.999
+    assert cache.get("key") == "one"
+    assert await cache.get_or_load("key", source.load) == "one"
+    monotonic.seconds += 0.001
+    assert cache.get("key") is None
+    assert await cache.get_or_load("key", source.load) == "two"
+    assert source.asked == 2
+
+
+async def test_life_counts_from_the_beginning_of_the_load() -> None:
+    cache, monotonic = cache_of()
+    source = Source()
+    waiting = asyncio.create_task(cache.get_or_load("key", source.load))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    monotonic.seconds += 5.0
+    source.gate.set()
+    assert await waiting == "one"
+    assert cache.get("key") is None
+
+
+async def test_calls_at_the_same_time_share_one_load() -> None:
+    cache, _ = cache_of()
+    source = Source()
+    waiting = [asyncio.create_task(cache.get_or_load("key", source.load)) for _ in range(20)]
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await asyncio.gather(*waiting) == ["one"] * 20
+    assert source.asked == 1
+
+
+async def test_a_failed_load_reaches_all_who_wait_and_is_not_kept() -> None:
+    cache, _ = cache_of()
+    source = Source(error=ValueError("away"))
+    waiting = [asyncio.create_task(cache.get_or_load("key", source.load)) for _ in range(3)]
+    await asyncio.sleep(0)
+    source.gate.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(result, ValueError) for result in results)
+    source.error = None
+    assert await cache.get_or_load("key", source.load) == "one"
+    assert source.asked == 2
+
+
+async def test_a_caller_that_gives_up_leaves_the_load_to_the_others() -> None:
+    cache, _ = cache_of()
+    source = Source()
+    first = asyncio.create_task(cache.get_or_load("key", source.load))
+    second = asyncio.create_task(cache.get_or_load("key", source.load))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    source.gate.set()
+    assert await second == "one"
+
+
+async def test_a_load_that_was_under_way_when_its_value_was_dropped_is_not_kept() -> None:
+    cache, _ = cache_of()
+    stale = Source(answer="stale")
+    waiting = asyncio.create_task(cache.get_or_load("key", stale.load))
+    await asyncio.sleep(0)
+    cache.drop("key")
+    fresh = open_source()
+    fresh.answer = "fresh"
+    assert await cache.get_or_load("key", fresh.load) == "fresh"
+    stale.gate.set()
+    assert await waiting == "stale"
+    assert cache.get("key") == "fresh"
+
+
+async def test_no_more_than_the_maximum_is_kept_and_the_oldest_goes_first() -> None:
+    cache, _ = cache_of(entries_max=3)
+    source = open_source()
+    for key in ("a", "b", "c", "a", "d"):
+        await cache.get_or_load(key, source.load)
+    assert [key for key in "abcd" if cache.get(key) is not None] == ["b", "c", "d"]
+
+
+async def test_an_answer_of_none_is_kept_too() -> None:
+    monotonic = FakeMonotonic()
+    cache: ExpiringCache[str, None] = ExpiringCache(life_seconds=5.0, entries_max=1, monotonic=monotonic)
+    asked = 0
+
+    async def load() -> None:
+        nonlocal asked
+        asked += 1
+
+    await cache.get_or_load("key", load)
+    await cache.get_or_load("key", load)
+    assert asked == 1

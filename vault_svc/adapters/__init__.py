@@ -1,0 +1,1 @@
+"""How the vault meets the world: gRPC, PostgreSQL, its keys and its ciphers."""

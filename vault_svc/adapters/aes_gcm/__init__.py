@@ -1,0 +1,1 @@
+"""Authenticated encryption with AES-256-GCM."""

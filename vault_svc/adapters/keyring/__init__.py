@@ -1,0 +1,1 @@
+"""Keys from a file, for development."""

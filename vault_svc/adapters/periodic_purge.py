@@ -1,0 +1,39 @@
+"""Purges expired card verification codes once a minute for as long as the vault runs."""
+
+import asyncio
+from typing import Any, Final
+
+from mesh.refusal import Refusal
+from vault_svc.application.purge_codes import PurgeCodes
+
+_PERIOD_SECONDS: Final = 60.0
+
+
+async def purge_every_minute(
+    purge: PurgeCodes,
+    stop: asyncio.Event,
+    logger: Any,  # noqa: ANN401 - structlog's loggers have no common type
+    *,
+    period_seconds: float = _PERIOD_SECONDS,
+) -> None:
+    """Purge now and then every minute until `stop` is set; an error is logged and the next round goes on."""
+    while not stop.is_set():
+        try:
+            deleted = await purge()
+        except Refusal as refusal:
+            logger.warning("purge of card codes put off", reason=refusal.reason.value)
+        except Exception:
+            # Codes must not outlive their time because one round failed for a reason nobody thought of.
+            logger.exception("purge of card codes failed")
+        else:
+            if deleted:
+                logger.info("card codes purged", deleted=deleted)
+        await _wait(stop, period_seconds)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,1 @@
+"""The vault's tables, reached through stored procedures only."""

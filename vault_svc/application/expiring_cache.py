@@ -1,0 +1,75 @@
+"""A small cache whose entries live for a bounded time and whose loads are shared by all who wait for them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class ExpiringCache(Generic[Key, Value]):
+    """Keeps up to `entries_max` values for `life_seconds` each, counted from when their load began.
+
+    A failed load is not kept: everyone who waited for it gets its error, and the next one loads again.
+    """
+
+    def __init__(self, *, life_seconds: float, entries_max: int, monotonic: Callable[[], float]) -> None:
+        self._life_seconds = life_seconds
+        self._entries_max = entries_max
+        self._monotonic = monotonic
+        self._entries: dict[Key, tuple[float, Value]] = {}
+        self._loads: dict[Key, asyncio.Task[Value]] = {}
+
+    def get(self, key: Key) -> Value | None:
+        """Give the value when it is there and its life is not over."""
+        entry = self._entries.get(key)
+        if entry is None or self._monotonic() >= entry[0]:
+            return None
+        return entry[1]
+
+    async def get_or_load(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
+        """Give the value, loading it when it is not there; calls at the same time share one load.
+
+        A caller that is cancelled leaves the load running for the others.
+        """
+        entry = self._entries.get(key)
+        if entry is not None and self._monotonic() < entry[0]:
+            return entry[1]
+        task = self._loads.get(key)
+        if task is None:
+            task = asyncio.create_task(self._load(key, load))
+            self._loads[key] = task
+            task.add_done_callback(_observe)
+        return await asyncio.shield(task)
+
+    def drop(self, key: Key) -> None:
+        """Forget a value; a load under way still answers those who wait for it, but is not kept."""
+        self._entries.pop(key, None)
+        self._loads.pop(key, None)
+
+    async def _load(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
+        task = asyncio.current_task()
+        # What is loaded may be as old as the moment at which it was asked for.
+        expiry = self._monotonic() + self._life_seconds
+        try:
+            value = await load()
+            if self._loads.get(key) is task:
+                self._keep(key, value, expiry)
+            return value
+        finally:
+            if self._loads.get(key) is task:
+                del self._loads[key]
+
+    def _keep(self, key: Key, value: Value, expiry: float) -> None:
+        # Taken out first, so that the order of the map is the order of expiry, and the first goes when it is full.
+        self._entries.pop(key, None)
+        while len(self._entries) >= self._entries_max:
+            del self._entries[next(iter(self._entries))]
+        self._entries[key] = (expiry, value)
+
+
+def _observe(task: "asyncio.Task[Value]") -> None:
+    """Take note of a load's error, so that one nobody waits for any more is not reported as forgotten."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,1 @@
+"""What the vault's use cases need from the outside; adapters of the same name fulfil it."""

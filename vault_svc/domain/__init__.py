@@ -1,0 +1,1 @@
+"""What a card is, when it is acceptable, and what its ciphertext is bound to; pure."""
