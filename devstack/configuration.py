@@ -20,7 +20,14 @@ DATABASE_ADMINISTRATOR: Final = "postgres"
 TEMPORAL_NAMESPACE: Final = "payera"
 PSP_ACCOUNTS: Final = tuple(PSP_ACCOUNT_PORTS)
 #: Settings of the services that a developer may set for the whole stack.
-PASSED_ON: Final = ("PAYERA_LOG_LEVEL", "PAYERA_DATABASE_POOL_SIZE", "PAYERA_CREATE_BUDGET_MS")
+PASSED_ON: Final = (
+    "PAYERA_LOG_LEVEL",
+    "PAYERA_DATABASE_POOL_SIZE",
+    "PAYERA_CREATE_BUDGET_MS",
+    "PAYERA_PSP_TIMEOUT_MS",
+    "PAYERA_SWEEP_INTERVAL_MS",
+    "PAYERA_SWEEP_GRACE_MS",
+)
 SECRET_BYTES: Final = 24
 
 _METRICS_PORTS: Final = {
@@ -256,6 +263,9 @@ def _passed_on(process: ComponentName, configuration: Configuration) -> dict[str
     takers = {
         "PAYERA_DATABASE_POOL_SIZE": DATABASE_ROLES.keys(),
         "PAYERA_CREATE_BUDGET_MS": {ComponentName.GATEWAY},
+        "PAYERA_PSP_TIMEOUT_MS": {ComponentName.GATEWAY},
+        "PAYERA_SWEEP_INTERVAL_MS": {ComponentName.WORKER},
+        "PAYERA_SWEEP_GRACE_MS": {ComponentName.WORKER},
     }
     return {name: value for name, value in configuration.passed_on.items() if process in takers.get(name, {process})}
 

@@ -36,6 +36,7 @@ _CONNECT_TIMEOUT_SECONDS: Final = 5
 _LOCK_TIMEOUT_MS: Final = 2_000
 _STATEMENT_TIMEOUT_MS: Final = 300_000
 _IDLE_TIMEOUT_MS: Final = 60_000
+_CLIENT_CHECK_MS: Final = 500
 #: Tries for a table lock: a migration that waits for a lock makes every later query on the table wait behind it.
 _LOCK_TRIES: Final = 5
 _LOCK_PAUSE_SECONDS: Final = 0.5
@@ -161,6 +162,8 @@ def _session(url: str, report: Report) -> Iterator[Connection]:
     """Open a connection that holds the run's lock; the lock ends with the session, however that ends."""
     options = f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS}"
     options += f" -c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_MS} -c client_min_messages=warning"
+    # A run that was killed in mid-statement must not hold its locks until the statement ends.
+    options += f" -c client_connection_check_interval={_CLIENT_CHECK_MS}"
     connection: Connection = psycopg.connect(
         url,
         autocommit=True,

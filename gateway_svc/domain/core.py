@@ -98,13 +98,12 @@ def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked
     """Say what ``outcome`` makes of ``attempt``, the last of ``payment``, and of the payment itself.
 
     ``asked`` tells that the outcome came from a sync or a repetition: "not sent" then says nothing of the first call.
-
     Guarantees that only a definite answer ends an attempt: an attempt that may have reached the PSP stays UNKNOWN until
     the PSP says approved or declined, and while it is UNKNOWN the payment stays PROCESSING.
     """
     if outcome.kind is OutcomeKind.APPROVED:
         return _verdict(AttemptStatus.APPROVED, approved_status(payment.capture_method), outcome)
-    if outcome.kind is OutcomeKind.DECLINED:
+    if outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=asked or attempt.asks > 0):
         codes = (*_failure_codes(payment, before=attempt), outcome.code)
         moves_on = may_cascade(codes) and next_candidate(payment) is not None
         status = PaymentStatus.PROCESSING if moves_on else PaymentStatus.DECLINED
@@ -143,7 +142,7 @@ def judge_modification(modification: Modification, outcome: Outcome, *, asked: b
     """
     if outcome.kind is OutcomeKind.APPROVED:
         status = ModificationStatus.SUCCEEDED
-    elif outcome.kind is OutcomeKind.DECLINED or (
+    elif (outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=asked or modification.asks > 0)) or (
         outcome.kind is OutcomeKind.NOT_SENT
         and modification.status is ModificationStatus.SENDING
         and not (asked or modification.asks)
@@ -176,6 +175,15 @@ def _settle(last: Attempt) -> PaymentStep:
     if isinstance(resolution, Repeat):
         return RepeatAttempt(last, resolution.delay_ms)
     return ReviewAttempt(last)
+
+
+def _is_definite(decline: Outcome, *, asked: bool) -> bool:
+    """Tell whether a decline says what became of the operation.
+
+    A decline without a reference of the PSP is a refusal of that very request (bad credentials, rate limit): when it
+    repeated an earlier request, it says nothing of the earlier one.
+    """
+    return not asked or bool(decline.psp_reference)
 
 
 def _status_after_not_sent(payment: Payment, attempt: Attempt, outcome: Outcome) -> PaymentStatus:

@@ -14,7 +14,7 @@ from gateway_svc.workflows.ports import StalledStore, StepObserver, WorkStarter
 STARTS_AT_ONCE: Final = 8
 # A workflow that waits an hour before its next ask is listed as stalled all that time: it needs no start each sweep.
 REMEMBERED_SECONDS: Final = 120.0
-# When the oldest stalled work is all in such waits, younger work hides behind it: look further. The store lists no more.
+# When the oldest stalled work is all in such waits, younger work hides behind it: look further, to the store's limit.
 WIDEST_LOOK: Final = 1_000
 WIDENING: Final = 4
 

@@ -1,6 +1,7 @@
-"""Generates the Python stubs the descriptor set and the OpenAPI document from the contracts under proto/, into gen/ or another folder.
+"""Generates stubs, descriptor set and OpenAPI document from the contracts under proto/, into gen/ or another folder.
 
-Usage: ``python proto/tools/generate.py [--output FOLDER]``. Needs proto/third_party, which ``python -m devstack.downloads protos`` fills.
+Usage: ``python proto/tools/generate.py [--output FOLDER]``. Needs proto/third_party, which
+``python -m devstack.downloads protos`` fills.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Every refusal a merchant can meet has its own clear error and changes nothing."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -27,7 +28,7 @@ def assert_refused(answer: Answer, status: int, reason: str) -> None:
     assert info["metadata"]["doc"].endswith(f"#{reason.lower().replace('_', '-')}")
     assert info["metadata"]["remedy"]
     assert answer.body["message"]
-    assert "{" not in answer.body["message"], "every value of the message is filled in"
+    assert not re.search(r"\{[a-z_]+\}", answer.body["message"]), "every value of the message is filled in"
     assert not any(name.startswith("grpc-") for name in answer.headers)
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.headers["x-request-id"]
@@ -115,7 +116,7 @@ def test_captures_voids_and_refunds_beyond_what_is_allowed(mesh: Mesh) -> None:
     path = f"/v1/payments/{authorized['id']}"
     before = counts(mesh)
     assert_refused(mesh.rest.post(f"{path}:capture", {"amount": 10_001}), 400, "CAPTURE_EXCEEDS_AUTHORIZED")
-    assert_refused(mesh.rest.post(f"{path}:capture", {"amount": 0}), 400, "INVALID_FIELD")
+    assert_refused(mesh.rest.post(f"{path}:capture", {"amount": 0}), 400, "INVALID_AMOUNT")
     assert_refused(mesh.rest.post(f"{path}/refunds", {"amount": 1}), 400, "PAYMENT_NOT_REFUNDABLE")
     assert counts(mesh) == before
     captured = mesh.rest.post(f"{path}:capture", {"amount": 4_000, "final": False}).body

@@ -119,9 +119,7 @@ def test_relay_that_lost_its_slots_while_publishing_deletes_nothing(bench: Relay
     with bench.relay():
         bench.write_events(payments, [1, 2])
         bench.until((bench.crash_directory / "relay.after_publish.hit").exists, "the relay holds before the delete")
-        bench.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gateway_relay'"
-        )
+        bench.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gateway_relay'")
         with bench.relay():
             bench.until(lambda: bench.waiting() == 0, "another relay delivers meanwhile")
             bench.write_events(payments, [3])

@@ -77,14 +77,14 @@ class Psp:
     def _act(self, request: Request) -> Outcome:
         if request.operation == "authorize":
             if self.random.random() >= self.approval_rate:
-                return Outcome(OutcomeKind.DECLINED, code=self.random.choice(DECLINE_CODES))
+                return self._declined(self.random.choice(DECLINE_CODES))
             charge_id = f"{self.name}-ch-{len(self.charges) + 1}"
             captured = request.amount if request.capture else 0
             self.charges[charge_id] = Charge(request.payment_id, request.amount, captured)
             return Outcome(OutcomeKind.APPROVED, psp_reference=charge_id)
         charge = self.charges.get(request.charge)
         if charge is None or charge.voided or self.random.random() < 0.1:
-            return Outcome(OutcomeKind.DECLINED, code="invalid_request")
+            return self._declined("invalid_request")
         return self._modify(request, charge)
 
     def _modify(self, request: Request, charge: Charge) -> Outcome:
@@ -99,5 +99,9 @@ class Psp:
             allowed = charge.refunded + request.amount <= charge.captured
             charge.refunded += request.amount if allowed else 0
         if not allowed:
-            return Outcome(OutcomeKind.DECLINED, code="invalid_request")
+            return self._declined("invalid_request")
         return Outcome(OutcomeKind.APPROVED, psp_reference=request.charge)
+
+    def _declined(self, code: str) -> Outcome:
+        """Decline and book it: the reference tells it from a refusal of the request itself."""
+        return Outcome(OutcomeKind.DECLINED, code=code, psp_reference=f"{self.name}-no-{len(self.answers) + 1}")

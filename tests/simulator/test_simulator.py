@@ -24,7 +24,7 @@ def unknown_is_declined(payment: Payment, attempt: Attempt, outcome: Outcome, *,
 def not_found_is_declined(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> core.AttemptVerdict:
     """Planted: one "not found" is believed."""
     if outcome.kind is OutcomeKind.NOT_FOUND:
-        outcome = Outcome(OutcomeKind.DECLINED, code="psp_unavailable")
+        outcome = Outcome(OutcomeKind.DECLINED, code="psp_unavailable", psp_reference="none")
     return core.judge_attempt(payment, attempt, outcome, asked=asked)
 
 
@@ -39,17 +39,40 @@ def unsent_ask_is_unsent_payment(
     return verdict
 
 
+def refused_repetition_is_declined(
+    payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool
+) -> core.AttemptVerdict:
+    """Planted: a repetition that the PSP turned away at the door counts as a decline of the first call."""
+    if outcome.kind is OutcomeKind.DECLINED:
+        outcome = replace(outcome, psp_reference=outcome.psp_reference or "none")
+    return core.judge_attempt(payment, attempt, outcome, asked=asked)
+
+
 def test_2000_seeds_hold_every_invariant_and_meet_every_situation() -> None:
     met: Counter[str] = Counter()
     for seed in range(SEEDS):
         result = simulate(seed)
         assert not result.violation, f"\n{result}"
         met.update(_situations(result))
-    for situation in ("crash", "cascade", "unknown", "repeat", "not found", "replay", "in flight", "refused", "late"):
+    for situation in (
+        "crash",
+        "cascade",
+        "unknown",
+        "repeat",
+        "not found",
+        "replay",
+        "in flight",
+        "refused",
+        "late",
+        "turned away",
+    ):
         assert met[situation] >= 50, f"the simulator hardly meets `{situation}`: {met}"
 
 
-@pytest.mark.parametrize("bug", [unknown_is_declined, not_found_is_declined, unsent_ask_is_unsent_payment])
+BUGS = (unknown_is_declined, not_found_is_declined, unsent_ask_is_unsent_payment, refused_repetition_is_declined)
+
+
+@pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found_within_2000_seeds_and_told_as_a_story(bug: Judge) -> None:
     found = next((result for seed in range(SEEDS) if (result := simulate(seed, bug)).violation), None)
     assert found is not None
@@ -74,6 +97,7 @@ def _situations(result: Result) -> set[str]:
         "in flight": "IN_FLIGHT",
         "refused": "[refused]",
         "late": "[late]",
+        "turned away": "[turned away]",
     }
     met = {situation for situation, sign in signs.items() if sign in story}
     told = [line.partition(" s  ")[2].partition(" [")[0] for line in result.story]

@@ -20,6 +20,7 @@ FAULTS = (
     "doubled",
     "garbage",
     "error before",
+    "turned away",
 )
 SYNC_FAULTS = ("none", "none", "none", "not found first", "lost", "refused")
 
@@ -140,6 +141,9 @@ class World:
         self.tell(f"{request.operation} {request.reference} to {account}" + (f" [{fault}]" if fault != "none" else ""))
         if fault == "refused":
             self.arrive(waiter, Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable"), 1)
+            return waiter
+        if fault == "turned away":
+            self.arrive(waiter, Outcome(OutcomeKind.DECLINED, code="merchant_configuration"), there + back)
             return waiter
         if fault == "late":
             there = self.random.randrange(timeout_ms, 90_000)

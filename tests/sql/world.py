@@ -35,7 +35,9 @@ class Caller:
         query = sql.SQL("SELECT * FROM {}({})").format(
             sql.Identifier("gateway", procedure), sql.SQL(", ").join([sql.Placeholder()] * len(arguments))
         )
+        # As mesh.database does: a list is jsonb, a tuple an array.
         values = [Jsonb(value) if isinstance(value, dict | list) else value for value in arguments]
+        values = [list(value) if isinstance(value, tuple) else value for value in values]
         return self.connection.execute(query, values).fetchall()
 
     def call(self, procedure: str, *arguments: object) -> Row:
@@ -224,16 +226,14 @@ class World:
         )
         return rows[0] if rows else None
 
-    def snapshot(self) -> dict[str, list[str]]:
-        """Every row of every table of the schema, with the transaction that wrote it: a rewrite shows too."""
+    def snapshot(self) -> dict[str, Row]:
+        """Sum up every row of every table of the schema, with the transaction that wrote it: a rewrite shows too."""
         tables = self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'gateway'")
         return {
-            row["tablename"]: [
-                json.dumps(found, sort_keys=True, default=str)
-                for found in self.rows(
-                    f"SELECT ctid::text, xmin::text, to_jsonb(t) FROM gateway.{row['tablename']} AS t ORDER BY ctid"
-                )
-            ]
+            row["tablename"]: self.rows(
+                "SELECT count(*), md5(string_agg(concat_ws(' ', ctid, xmin, to_jsonb(t)), ',' ORDER BY ctid))"
+                f" FROM gateway.{row['tablename']} AS t"
+            )[0]
             for row in tables
         }
 

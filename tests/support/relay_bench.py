@@ -148,6 +148,8 @@ class RelayBench:
 
     def arm(self, point: str, order: str) -> None:
         """Arm a crash point for the next relay that comes by."""
+        for trace in ("hit", "go"):
+            (self.crash_directory / f"{point}.{trace}").unlink(missing_ok=True)
         (self.crash_directory / point).write_text(order, encoding="utf-8")
 
     def kill_kafka(self) -> None:
@@ -174,5 +176,5 @@ def _sighting(message: "Message[Any, Any]") -> Sighting:
     value, key = message.value(), message.key()
     assert value is not None
     assert key is not None
-    headers = {name: content for name, content in message.headers() or []}
-    return Sighting(contract.PaymentEvent.FromString(value), headers, key.decode())  # type: ignore[arg-type]
+    headers: Any = message.headers() or []
+    return Sighting(contract.PaymentEvent.FromString(value), dict(headers), key.decode())

@@ -1,4 +1,4 @@
-"""Records the histories that the replay tests replay: `python -m tests.workflows.recordings` writes those not there yet.
+"""Records histories for the replay tests: `python -m tests.workflows.recordings` writes those not there yet.
 
 A history is never recorded anew: it stands for workflows that were under way when the code changed. A change of a
 workflow adds histories under new names.

@@ -20,6 +20,7 @@ from tests.fakes.durable.observing import FakeCrashes, FakeObserver, FakeStarter
 from tests.fakes.durable.store import FakeStore
 
 PATIENCE = timedelta(seconds=30)
+TASK_TIMEOUT = timedelta(seconds=2)
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Rig:
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             run_timeout=PATIENCE,
-            task_timeout=timedelta(seconds=2),
+            task_timeout=TASK_TIMEOUT,
         )
 
     async def settle_payment(self, payment_id: str) -> WorkflowHandle[Any, Any]:

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from gateway_svc.domain.resolution import ASK_DELAYS_MS
 from gateway_svc.workflows.messages import PAYMENT_WORKFLOW, SETTLED_UPDATE
 from tests.fakes.durable.connectors import APPROVED, NOT_FOUND, NOT_SENT, UNKNOWN, declined
-from tests.workflows.rig import Rig, events_of, new_reference
+from tests.workflows.rig import TASK_TIMEOUT, Rig, events_of, new_reference
 
 
 @pytest.fixture
@@ -129,6 +129,17 @@ async def test_database_away_at_the_start_is_waited_for(rig: Rig, payment_id: st
     async with rig.worker():
         await rig.settle_payment(payment_id)
     assert payment["status"] == "SUCCEEDED"
+
+
+async def test_psp_slower_than_a_workflow_task_is_waited_for_and_sent_to_once(rig: Rig, payment_id: str) -> None:
+    payment = rig.store.add_payment(payment_id, "psp_a", "psp_b", status="DECLINED", code="do_not_honor")
+    rig.connectors.tell(f"{payment_id}_2", APPROVED)
+    rig.connectors.slow_seconds = TASK_TIMEOUT.total_seconds() * 1.5
+    async with rig.worker():
+        await rig.settle_payment(payment_id)
+    assert payment["status"] == "SUCCEEDED"
+    assert rig.connectors.sent == [f"{payment_id}_2"]
+    assert rig.connectors.asked == []
 
 
 async def test_last_ask_without_an_answer_leads_to_review(rig: Rig, payment_id: str) -> None:

@@ -103,8 +103,8 @@ def new_worker(client: Client, activities: list[Callable[..., Any]], *, task_que
         task_queue=task_queue,
         workflows=list(WORKFLOWS),
         activities=activities,
-        # The sandbox costs 3 ms of CPU for each workflow. Ours only wait and call activities, as the core decides inside
-        # an activity; and the replay tests run every recorded history in the sandbox, which finds forbidden calls.
+        # The sandbox costs 3 ms of CPU per workflow. Ours only wait and call activities, for the core decides in an
+        # activity; and the replay tests run every recorded history in the sandbox, which finds forbidden calls.
         workflow_runner=UnsandboxedWorkflowRunner(),
         # Every activity is a local one: polling for others would be calls for nothing.
         no_remote_activities=True,

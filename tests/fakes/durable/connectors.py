@@ -1,5 +1,6 @@
 """PSPs that answer as told and remember what they were sent."""
 
+import asyncio
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
@@ -13,8 +14,8 @@ NOT_SENT = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
 
 
 def declined(code: str) -> Outcome:
-    """Give a decline with a normalised code."""
-    return Outcome(OutcomeKind.DECLINED, code=code, raw_code="05")
+    """Give a definite decline with a normalised code: the PSP names the operation it declined."""
+    return Outcome(OutcomeKind.DECLINED, psp_reference="psp-secret-no", code=code, raw_code="05")
 
 
 @dataclass
@@ -24,6 +25,7 @@ class FakeConnectors:
     answers: dict[str, deque[Outcome]] = field(default_factory=lambda: defaultdict(deque))
     sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    slow_seconds: float = 0.0
 
     def tell(self, reference: str, *outcomes: Outcome) -> None:
         """Queue the outcomes of the next calls about `reference`, sends and asks alike."""
@@ -33,6 +35,7 @@ class FakeConnectors:
         assert timeout_ms > 0
         assert payment.token == "tok_secrettoken"
         self.sent.append(attempt.id)
+        await asyncio.sleep(self.slow_seconds)
         return self.answers[attempt.id].popleft()
 
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:

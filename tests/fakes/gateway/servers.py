@@ -43,6 +43,9 @@ class ScriptedConnectors(connectors_grpc.ConnectorServiceServicer):
     requests: list[Any] = field(default_factory=list)
     reached: asyncio.Event = field(default_factory=asyncio.Event)
 
+    async def ListCapabilities(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise NotImplementedError
+
     async def Authorize(self, request: Any, context: Context) -> connectors_pb2.AuthorizeResponse:  # noqa: ARG002, N802
         return connectors_pb2.AuthorizeResponse(outcome=await self._outcome(request))
 
@@ -74,6 +77,12 @@ class ScriptedRouter(router_grpc.RouterServiceServicer):
     refusal: Refusal | None = None
     requests: list[router_pb2.RouteRequest] = field(default_factory=list)
 
+    async def SetPriorities(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise NotImplementedError
+
+    async def GetPriorities(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise NotImplementedError
+
     async def Route(self, request: router_pb2.RouteRequest, context: Context) -> router_pb2.RouteResponse:  # noqa: ARG002, N802
         self.requests.append(request)
         if self.refusal is not None:
@@ -91,6 +100,9 @@ class ScriptedVault(vault_grpc.CardServiceServicer):
     """Knows `tokens`."""
 
     tokens: set[str] = field(default_factory=set)
+
+    async def Detokenize(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise NotImplementedError
 
     async def DescribeToken(  # noqa: N802
         self,

@@ -85,7 +85,7 @@ def channel_to(
     return open_channel(address, service=service, tls_directory=identities / identity)
 
 
-def say(script: ScriptedConnectors, kind: Any, **values: str) -> None:
+def say(script: ScriptedConnectors, kind: Any, **values: Any) -> None:
     async def answer(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
         return outcome_pb2.Outcome(kind=kind, **values)
 

@@ -1,0 +1,202 @@
+"""Events: seq without gaps, enough in them to rebuild the payment, handed to relays in order and each payment to one."""
+
+from threading import Event as Signal
+from threading import Thread
+
+import pytest
+
+from tests.sql.world import Caller, Row, World, in_parallel
+
+
+def fold(events: list[Row]) -> Row:
+    """Rebuild a payment from what its events tell of attempts and modifications, not from the state they carry."""
+    state: Row = {}
+    for event in events:
+        attempt, modification = event["data"]["attempt"], event["data"]["modification"]
+        match event["event_type"]:
+            case "PAYMENT_CREATED":
+                payment = event["data"]["payment"]
+                state = {"status": "PROCESSING", "amount_authorized": 0, "amount_captured": 0, "amount_refunded": 0}
+                state |= {"amount_capture_pending": 0, "amount_refund_pending": 0, "void_pending": False}
+                state |= {"amount": payment["amount"], "under_review": False}
+            case "PAYMENT_AUTHORIZED":
+                state |= {"status": "AUTHORIZED", "amount_authorized": state["amount"], "under_review": False}
+            case "PAYMENT_SUCCEEDED" if attempt:
+                state |= {"status": "SUCCEEDED", "amount_authorized": state["amount"], "under_review": False}
+                state["amount_captured"] = state["amount"]
+            case "PAYMENT_DECLINED" | "PAYMENT_FAILED":
+                state["status"] = event["event_type"].removeprefix("PAYMENT_")
+            case "MODIFICATION_STARTED":
+                _pend(state, modification, 1)
+            case "PAYMENT_SUCCEEDED" | "PAYMENT_PARTIALLY_CAPTURED":
+                _pend(state, modification, -1)
+                state["amount_captured"] += modification["amount"]
+                state["status"] = "SUCCEEDED" if event["event_type"] == "PAYMENT_SUCCEEDED" else state["status"]
+            case "PAYMENT_VOIDED":
+                _pend(state, modification, -1)
+                state["status"] = "VOIDED"
+            case "REFUND_SUCCEEDED":
+                _pend(state, modification, -1)
+                state["amount_refunded"] += modification["amount"]
+            case "CAPTURE_FAILED" | "VOID_FAILED" | "REFUND_FAILED":
+                _pend(state, modification, -1)
+            case "REVIEW_REQUIRED":
+                state["under_review"] = True
+            case "ATTEMPT_STARTED" | "ATTEMPT_FAILED" | "ATTEMPT_UNKNOWN" | "MODIFICATION_UNKNOWN":
+                pass
+            case other:
+                pytest.fail(f"unknown event {other}")
+        if attempt:
+            state.setdefault("attempts", {})[attempt["ordinal"]] = attempt
+    return state
+
+
+def _pend(state: Row, modification: Row, sign: int) -> None:
+    if modification["kind"] == "VOID":
+        state["void_pending"] = sign > 0
+    else:
+        state[f"amount_{modification['kind'].lower()}_pending"] += sign * modification["amount"]
+
+
+def long_story(world: World) -> Row:
+    payment = world.payment(amount=1000)
+    world.record(payment, "DECLINED", "PROCESSING", code="do_not_honor")
+    view = world.cascade(payment, "psp_b")["payment"]
+    world.record(view, "UNKNOWN", "PROCESSING")
+    world.record(view, "UNKNOWN", "PROCESSING", asked=True, not_found=True)
+    world.record(view, "APPROVED", "AUTHORIZED", asked=True, psp_reference="psp_9")
+    world.settle(world.modify("VOID", payment["id"])["modification"], "FAILED")
+    world.modified("CAPTURE", payment["id"], 300, final=False)
+    world.modified("REFUND", payment["id"], 100)
+    capture = world.modify("CAPTURE", payment["id"], 200, final=False)["modification"]
+    world.settle(capture, "UNKNOWN")
+    world.modify("REFUND", payment["id"], 50)
+    world.settle(capture, "FAILED")
+    world.modified("CAPTURE", payment["id"], 400)
+    refund = world.modify("REFUND", payment["id"], 250)["modification"]
+    world.settle(refund, "UNKNOWN")
+    world.worker.call("require_review", payment["id"], refund["id"])
+    view = world.gateway.call("get_payment", world.merchant_id, payment["id"])["payment"]
+    assert isinstance(view, dict)
+    return view
+
+
+def test_seq_has_no_gap_and_folding_the_events_rebuilds_the_payment(world: World) -> None:
+    payment = long_story(world)
+    events = world.events(payment["id"])
+    assert [event["seq"] for event in events] == list(range(1, payment["seq"] + 1))
+    assert [event["event_type"] for event in events] == [
+        "PAYMENT_CREATED", "ATTEMPT_FAILED", "ATTEMPT_STARTED", "ATTEMPT_UNKNOWN", "PAYMENT_AUTHORIZED",
+        "MODIFICATION_STARTED", "VOID_FAILED", "MODIFICATION_STARTED", "PAYMENT_PARTIALLY_CAPTURED",
+        "MODIFICATION_STARTED", "REFUND_SUCCEEDED", "MODIFICATION_STARTED", "MODIFICATION_UNKNOWN",
+        "MODIFICATION_STARTED", "CAPTURE_FAILED", "MODIFICATION_STARTED", "PAYMENT_SUCCEEDED",
+        "MODIFICATION_STARTED", "MODIFICATION_UNKNOWN", "REVIEW_REQUIRED",
+    ]  # fmt: skip
+    state = fold(events)
+    attempts = state.pop("attempts")
+    assert state == {name: payment[name] for name in state}
+    # UNKNOWN again is no event, so that the last word on an attempt comes with its outcome.
+    assert [attempts[attempt["ordinal"]] for attempt in payment["attempts"]] == payment["attempts"]
+    assert events[-1]["data"]["payment"] == payment
+    assert all(event["data"]["payment"]["seq"] == event["seq"] for event in events)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 7])
+def test_slots_share_the_payments_out_completely(world: World, slots: int) -> None:
+    payments = {world.payment()["id"] for _ in range(20)}
+    seen: dict[str, set[int]] = {}
+    positions: list[int] = []
+    for slot in range(slots):
+        batch = world.relay.call_many("outbox_batch", slot, slots, 1000)
+        assert [row["position"] for row in batch] == sorted(row["position"] for row in batch)
+        positions.extend(row["position"] for row in batch)
+        for row in batch:
+            seen.setdefault(row["payment_id"], set()).add(slot)
+    waiting = [row["position"] for row in world.rows("SELECT position FROM gateway.outbox ORDER BY position")]
+    if len(waiting) <= 1000:
+        assert sorted(positions) == waiting
+        assert payments <= seen.keys()
+    assert all(len(slots_of_payment) == 1 for slots_of_payment in seen.values())
+
+
+def drain(world: World) -> None:
+    while batch := world.relay.call_many("outbox_batch", 0, 1, 1000):
+        world.relay.call("outbox_delete", tuple([row["position"] for row in batch]))
+
+
+def test_batch_is_bounded_in_order_and_complete(world: World) -> None:
+    drain(world)
+    payment = long_story(world)
+    first = world.relay.call_many("outbox_batch", 0, 1, 5)
+    assert [row["seq"] for row in first] == [1, 2, 3, 4, 5]
+    row = first[0]
+    stored = world.events(payment["id"])[0]
+    assert row == {
+        "position": stored["position"],
+        "event_id": f"evt_{payment['id'].removeprefix('pay_')}_1",
+        "payment_id": payment["id"],
+        "merchant_id": world.merchant_id,
+        "seq": 1,
+        "event_type": "PAYMENT_CREATED",
+        "data": stored["data"],
+        "occurred_us": payment["created_us"],
+    }
+    assert len(row["event_id"]) <= 64
+    assert world.relay.call("outbox_delete", tuple([row["position"] for row in first])) == {"deleted": 5}
+    assert world.relay.call("outbox_delete", tuple([row["position"] for row in first])) == {"deleted": 0}
+    rest = world.relay.call_many("outbox_batch", 0, 1, 1000)
+    assert [row["seq"] for row in rest] == list(range(6, payment["seq"] + 1))
+    assert len({row["event_id"] for row in first + rest}) == payment["seq"]
+
+
+def test_backlog_counts_what_waits_and_for_how_long(world: World) -> None:
+    drain(world)
+    assert world.relay.call("outbox_backlog") == {"pending": 0, "oldest_age_ms": 0}
+    world.payment()
+    world.payment()
+    world.admin.connection.execute("UPDATE gateway.outbox SET occurred_at = occurred_at - interval '10 s'")
+    backlog = world.relay.call("outbox_backlog")
+    assert backlog["pending"] == 2
+    assert 10_000 <= backlog["oldest_age_ms"] < 40_000
+
+
+@pytest.mark.parametrize(("slot", "slots"), [(0, 0), (-1, 2), (2, 2)])
+def test_slot_that_is_none_is_a_fault(world: World, slot: int, slots: int) -> None:
+    with world.fault():
+        world.relay.call_many("outbox_batch", slot, slots, 10)
+
+
+@pytest.mark.timeout(60)
+def test_relay_that_reads_while_payments_change_never_sees_an_event_before_an_earlier_one(world: World) -> None:
+    drain(world)
+    payments = [world.succeeded(amount=100) for _ in range(4)]
+    seen: dict[str, list[int]] = {}
+    done = Signal()
+
+    def read() -> None:
+        with Caller(world.server.role_urls["gateway_relay"]) as relay:
+            last = False
+            while not last:
+                last = done.is_set()
+                batch = relay.call_many("outbox_batch", 0, 1, 7)
+                last = last and not batch
+                for row in batch:
+                    seen.setdefault(row["payment_id"], []).append(row["seq"])
+                relay.call("outbox_delete", tuple([row["position"] for row in batch]))
+
+    reader = Thread(target=read)
+    reader.start()
+    try:
+        in_parallel(
+            [
+                lambda caller, number=number: world.modify("REFUND", payments[number % 4]["id"], 1, caller=caller)
+                for number in range(160)
+            ],
+            world.server.role_urls["gateway_svc"],
+            threads=8,
+        )
+    finally:
+        done.set()
+        reader.join(30)
+    assert not reader.is_alive()
+    assert {payment["id"]: list(range(1, 43)) for payment in payments} == seen
