@@ -129,7 +129,7 @@ async def test_a_caller_without_a_certificate_is_refused(mesh: Mesh, call: tuple
 @pytest.mark.parametrize("role", sorted(DATABASE_ROLES.values()))
 def test_a_role_reads_no_table_of_its_own_or_anothers(mesh: Mesh, role: str) -> None:
     tables = mesh.rows(
-        "SELECT format('%I.%I', schemaname, relname) AS name FROM pg_stat_user_tables"
+        "SELECT format('%%I.%%I', schemaname, relname) AS name FROM pg_stat_user_tables"
         " WHERE schemaname IN ('gateway', 'router', 'vault')"
     )
     assert len(tables) >= 8

@@ -1,4 +1,4 @@
-"""Events: seq without gaps, enough in them to rebuild the payment, handed to relays in order and each payment to one."""
+"""Events: seq without gaps, enough in them to rebuild the payment, each payment handed to one relay and in order."""
 
 from threading import Event as Signal
 from threading import Thread
@@ -10,45 +10,44 @@ from tests.sql.world import Caller, Row, World, in_parallel
 
 def fold(events: list[Row]) -> Row:
     """Rebuild a payment from what its events tell of attempts and modifications, not from the state they carry."""
-    state: Row = {}
+    state: Row = {"status": "PROCESSING", "void_pending": False, "under_review": False, "attempts": {}}
+    state |= {
+        f"amount_{name}": 0 for name in ("authorized", "captured", "refunded", "capture_pending", "refund_pending")
+    }
+    state["amount"] = events[0]["data"]["payment"]["amount"]
     for event in events:
-        attempt, modification = event["data"]["attempt"], event["data"]["modification"]
-        match event["event_type"]:
-            case "PAYMENT_CREATED":
-                payment = event["data"]["payment"]
-                state = {"status": "PROCESSING", "amount_authorized": 0, "amount_captured": 0, "amount_refunded": 0}
-                state |= {"amount_capture_pending": 0, "amount_refund_pending": 0, "void_pending": False}
-                state |= {"amount": payment["amount"], "under_review": False}
-            case "PAYMENT_AUTHORIZED":
-                state |= {"status": "AUTHORIZED", "amount_authorized": state["amount"], "under_review": False}
-            case "PAYMENT_SUCCEEDED" if attempt:
-                state |= {"status": "SUCCEEDED", "amount_authorized": state["amount"], "under_review": False}
-                state["amount_captured"] = state["amount"]
-            case "PAYMENT_DECLINED" | "PAYMENT_FAILED":
-                state["status"] = event["event_type"].removeprefix("PAYMENT_")
-            case "MODIFICATION_STARTED":
-                _pend(state, modification, 1)
-            case "PAYMENT_SUCCEEDED" | "PAYMENT_PARTIALLY_CAPTURED":
-                _pend(state, modification, -1)
-                state["amount_captured"] += modification["amount"]
-                state["status"] = "SUCCEEDED" if event["event_type"] == "PAYMENT_SUCCEEDED" else state["status"]
-            case "PAYMENT_VOIDED":
-                _pend(state, modification, -1)
-                state["status"] = "VOIDED"
-            case "REFUND_SUCCEEDED":
-                _pend(state, modification, -1)
-                state["amount_refunded"] += modification["amount"]
-            case "CAPTURE_FAILED" | "VOID_FAILED" | "REFUND_FAILED":
-                _pend(state, modification, -1)
-            case "REVIEW_REQUIRED":
-                state["under_review"] = True
-            case "ATTEMPT_STARTED" | "ATTEMPT_FAILED" | "ATTEMPT_UNKNOWN" | "MODIFICATION_UNKNOWN":
-                pass
-            case other:
-                pytest.fail(f"unknown event {other}")
+        kind, attempt, modification = event["event_type"], event["data"]["attempt"], event["data"]["modification"]
         if attempt:
-            state.setdefault("attempts", {})[attempt["ordinal"]] = attempt
+            state["attempts"][attempt["ordinal"]] = attempt
+            _fold_attempt(state, kind)
+        elif modification:
+            _fold_modification(state, kind, modification)
+        if kind == "REVIEW_REQUIRED":
+            state["under_review"] = True
     return state
+
+
+def _fold_attempt(state: Row, kind: str) -> None:
+    status = kind.removeprefix("PAYMENT_")
+    if status in {"AUTHORIZED", "SUCCEEDED", "DECLINED", "FAILED"}:
+        state |= {"status": status, "under_review": False}
+    if status in {"AUTHORIZED", "SUCCEEDED"}:
+        state["amount_authorized"] = state["amount"]
+    if status == "SUCCEEDED":
+        state["amount_captured"] = state["amount"]
+
+
+def _fold_modification(state: Row, kind: str, modification: Row) -> None:
+    if kind == "MODIFICATION_STARTED":
+        _pend(state, modification, 1)
+    elif kind not in {"MODIFICATION_UNKNOWN", "REVIEW_REQUIRED"}:
+        _pend(state, modification, -1)
+    if kind in {"PAYMENT_SUCCEEDED", "PAYMENT_PARTIALLY_CAPTURED"}:
+        state["amount_captured"] += modification["amount"]
+    if kind in {"PAYMENT_SUCCEEDED", "PAYMENT_VOIDED"}:
+        state["status"] = kind.removeprefix("PAYMENT_")
+    if kind == "REFUND_SUCCEEDED":
+        state["amount_refunded"] += modification["amount"]
 
 
 def _pend(state: Row, modification: Row, sign: int) -> None:

@@ -103,9 +103,13 @@ def test_source_is_booked_once_per_rule(world: World) -> None:
 def test_posting_must_be_positive(world: World) -> None:
     payment = world.succeeded()
     with world.fault():
-        world.rows("SELECT gateway.post(p, 'X', 'x', 'a', 'b', -1) FROM gateway.payment AS p WHERE id = %s", payment["id"])
+        world.rows(
+            "SELECT gateway.post(p, 'X', 'x', 'a', 'b', -1) FROM gateway.payment AS p WHERE id = %s", payment["id"]
+        )
     with world.unchanged():
-        world.rows("SELECT gateway.post(p, 'X', 'x', 'a', 'b', 0) FROM gateway.payment AS p WHERE id = %s", payment["id"])
+        world.rows(
+            "SELECT gateway.post(p, 'X', 'x', 'a', 'b', 0) FROM gateway.payment AS p WHERE id = %s", payment["id"]
+        )
 
 
 def test_check_is_zero_for_a_sound_ledger_and_finds_a_wrong_entry(world: World) -> None:

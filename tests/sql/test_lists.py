@@ -45,7 +45,8 @@ class TestPayments:
     def test_pages_are_stable_while_payments_are_added(self, world: World) -> None:
         ids = [world.payment()["id"] for _ in range(10)]
         found = all_pages(
-            lambda before_us, before_id: list_payments(world, 3, before_us=before_us, before_id=before_id), world.payment
+            lambda before_us, before_id: list_payments(world, 3, before_us=before_us, before_id=before_id),
+            world.payment,
         )
         assert found == ids[::-1]
 

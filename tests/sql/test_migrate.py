@@ -103,8 +103,8 @@ class TestRuns:
             reports = [run.result(60) for run in [pool.submit(folder.apply) for _ in range(4)]]
         lines = [line for report in reports for line in report if "applied" in line]
         assert sorted(lines) == [
-            *(f"gateway: migration 000{number}_x applied" for number in range(1, 6)),
             "gateway: 5 routines applied",
+            *(f"gateway: migration 000{number}_x applied" for number in range(1, 6)),
         ]
 
     @pytest.mark.parametrize("lines_before_kill", [0, 1, 2, 4, 5, 6])
@@ -228,7 +228,9 @@ class TestRefusedFiles:
         with pytest.raises(MigrationError, match="two migrations with the number 0001"):
             folder.apply()
 
-    @pytest.mark.parametrize("name", ["migrations/1_x", "migrations/0001", "migrations/0001-x", "routines/Begin", "grants/1"])
+    @pytest.mark.parametrize(
+        "name", ["migrations/1_x", "migrations/0001", "migrations/0001-x", "routines/Begin", "grants/1"]
+    )
     def test_names_that_break_the_rules(self, folder: Folder, name: str) -> None:
         folder.write(name, "SELECT 1")
         with pytest.raises(MigrationError, match="name that is not allowed"):
@@ -256,12 +258,12 @@ class TestRoutines:
         folder.routine("one", "1")
         folder.routine("two", "2")
         assert "gateway: 2 routines applied" in folder.apply()
-        versions = folder.rows("SELECT proname, xmin::text FROM pg_proc WHERE proname = 'two'")
+        times = "SELECT applied_at FROM payera_migrations.routine WHERE name = 'two'"
+        before = folder.rows(times)
         folder.routine("one", "11")
         assert folder.apply() == ["gateway: 1 routines applied"]
         assert folder.rows("SELECT gateway.one(), gateway.two()") == [(11, 2)]
-        # The rights are set anew each time, but only where they differ is a new version of the row written.
-        assert len(versions) == 1
+        assert folder.rows(times) == before
 
     def test_changed_result_replaces_the_old_routine(self, folder: Folder) -> None:
         folder.routine("one")
@@ -323,7 +325,6 @@ class TestRights:
         folder.write("grants/gateway_svc", GRANT_ONE)
         folder.apply()
         assert folder.rows("SELECT gateway.one()", role="gateway_svc") == [(1,)]
-        folder.rows("SELECT 1")
         with psycopg.connect(folder.server.admin_url) as connection:
             connection.execute("GRANT EXECUTE ON FUNCTION gateway.one TO PUBLIC, vault_svc")
         folder.remove("grants/gateway_svc")

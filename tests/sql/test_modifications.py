@@ -58,15 +58,15 @@ class TestBegin:
         summary = {
             name: modification[name] for name in ("id", "amount", "final", "status", "code", "raw_code", "created_us")
         }
-        changed = {
+        changes: dict[str, Row] = {
             "CAPTURE": {"amount_capture_pending": 100, "captures": [summary]},
             "VOID": {
                 "void_pending": True,
                 "voids": [{name: summary[name] for name in summary if name not in {"amount", "final"}}],
             },
             "REFUND": {"amount_refund_pending": 100},
-        }[kind]
-        assert view == payment | changed | {"seq": payment["seq"] + 1, "updated_us": view["updated_us"]}
+        }
+        assert view == payment | changes[kind] | {"seq": payment["seq"] + 1, "updated_us": view["updated_us"]}
         event = world.events(payment["id"])[-1]
         assert event["event_type"] == "MODIFICATION_STARTED"
         assert event["data"] == {"payment": view, "attempt": None, "modification": modification}

@@ -15,6 +15,12 @@ pytestmark = pytest.mark.timeout(30 + 5 * ROUNDS)
 Job = Callable[[Caller], Any]
 
 
+@pytest.fixture(params=range(ROUNDS))
+def round_number(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
 def through(world: World, kind: str, payment_id: str, amount: int | None, outcome: str, **changes: Any) -> Job:
     """Make a job that begins a modification and records its outcome; tells the outcome or why it was refused."""
 
@@ -46,8 +52,8 @@ def end_of(world: World, payment: Row) -> Row:
     return view
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_two_clients_with_sixty_refunds_of_one_each(world: World, round_: int) -> None:
+@pytest.mark.usefixtures("round_number")
+def test_two_clients_with_sixty_refunds_of_one_each(world: World) -> None:
     payment = world.succeeded(amount=100)
     results = race(world, [through(world, "REFUND", payment["id"], 1, "SUCCEEDED") for _ in range(120)])
     assert sorted(set(results)) == ["REFUND SUCCEEDED", "REFUND_EXCEEDS_CAPTURED"]
@@ -55,8 +61,8 @@ def test_two_clients_with_sixty_refunds_of_one_each(world: World, round_: int) -
     assert end_of(world, payment)["amount_refunded"] == 100
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_two_clients_with_sixty_captures_of_one_each(world: World, round_: int) -> None:
+@pytest.mark.usefixtures("round_number")
+def test_two_clients_with_sixty_captures_of_one_each(world: World) -> None:
     payment = world.authorized(amount=100)
     results = race(world, [through(world, "CAPTURE", payment["id"], 1, "SUCCEEDED", final=False) for _ in range(120)])
     assert results.count("CAPTURE SUCCEEDED") == 100
@@ -65,11 +71,12 @@ def test_two_clients_with_sixty_captures_of_one_each(world: World, round_: int) 
     assert (view["status"], view["amount_captured"]) == ("SUCCEEDED", 100)
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_captures_against_voids(world: World, round_: int) -> None:
+def test_captures_against_voids(world: World, round_number: int) -> None:
     payment = world.authorized(amount=100)
     jobs = [
-        through(world, "VOID" if number % 2 == round_ % 2 else "CAPTURE", payment["id"], 20, "SUCCEEDED", final=False)
+        through(
+            world, "VOID" if number % 2 == round_number % 2 else "CAPTURE", payment["id"], 20, "SUCCEEDED", final=False
+        )
         for number in range(16)
     ]
     results = race(world, jobs)
@@ -82,12 +89,10 @@ def test_captures_against_voids(world: World, round_: int) -> None:
         assert view["amount_captured"] == 20 * results.count("CAPTURE SUCCEEDED") > 0
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_failures_give_their_amount_back(world: World, round_: int) -> None:
+@pytest.mark.usefixtures("round_number")
+def test_failures_give_their_amount_back(world: World) -> None:
     payment = world.succeeded(amount=10)
-    jobs = [
-        through(world, "REFUND", payment["id"], 3, "SUCCEEDED" if number % 3 else "FAILED") for number in range(24)
-    ]
+    jobs = [through(world, "REFUND", payment["id"], 3, "SUCCEEDED" if number % 3 else "FAILED") for number in range(24)]
     results = race(world, jobs)
     refunded = end_of(world, payment)["amount_refunded"]
     assert refunded == 3 * results.count("REFUND SUCCEEDED") <= 9
@@ -95,8 +100,8 @@ def test_failures_give_their_amount_back(world: World, round_: int) -> None:
     assert world.modified("REFUND", payment["id"], 10 - refunded)["amount_refunded"] == 10
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_final_captures_of_all_that_is_left(world: World, round_: int) -> None:
+@pytest.mark.usefixtures("round_number")
+def test_final_captures_of_all_that_is_left(world: World) -> None:
     payment = world.authorized(amount=100)
     results = race(world, [through(world, "CAPTURE", payment["id"], None, "SUCCEEDED") for _ in range(16)])
     assert results.count("CAPTURE SUCCEEDED") == 1
@@ -104,8 +109,8 @@ def test_final_captures_of_all_that_is_left(world: World, round_: int) -> None:
     assert end_of(world, payment)["amount_captured"] == 100
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
-def test_one_key_is_one_refund(world: World, round_: int) -> None:
+@pytest.mark.usefixtures("round_number")
+def test_one_key_is_one_refund(world: World) -> None:
     payment = world.succeeded(amount=100)
 
     def refund(caller: Caller) -> str:
@@ -116,8 +121,8 @@ def test_one_key_is_one_refund(world: World, round_: int) -> None:
     assert view["amount_refund_pending"] == 10
 
 
-@pytest.mark.parametrize("round_", range(max(1, ROUNDS // 4)))
-def test_calls_about_many_payments_at_once_never_deadlock(world: World, round_: int) -> None:
+@pytest.mark.usefixtures("round_number")
+def test_calls_about_many_payments_at_once_never_deadlock(world: World) -> None:
     """Repeats lock a key and read its payment, records lock the payment and then write the key."""
     payments = [world.payment(key=f"k{number}") for number in range(4)]
 

@@ -1,4 +1,4 @@
-"""record_attempt and begin_attempt: legal steps only, final attempts never change, what may have been sent stays unknown."""
+"""record_attempt, begin_attempt: legal steps only, final attempts never change, what may have been sent is unknown."""
 
 from itertools import product
 
@@ -111,8 +111,10 @@ def test_late_recorder_of_an_attempt_that_a_cascade_has_left_behind_changes_noth
 def test_unknown_again_counts_and_is_no_event(world: World) -> None:
     payment = world.payment()
 
-    def again(**changes: bool) -> tuple[int, int]:
-        row = world.record(payment, "UNKNOWN", "PROCESSING", code="x", psp_reference="y", **changes)
+    def again(*, asked: bool = False, not_found: bool = False) -> tuple[int, int]:
+        row = world.record(
+            payment, "UNKNOWN", "PROCESSING", code="x", psp_reference="y", asked=asked, not_found=not_found
+        )
         [attempt] = row["payment"]["attempts"]
         assert (attempt["code"], attempt["psp_reference"]) == ("timeout", "")
         assert row["payment"]["seq"] == 2

@@ -101,7 +101,10 @@ def test_role_touches_no_table(world: World, role: str) -> None:
 
 
 def column(world: World, table: str) -> str:
-    rows = world.rows("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum = 1", table)
+    rows = world.rows(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attidentity = '' LIMIT 1",
+        table,
+    )
     return str(rows[0]["attname"])
 
 

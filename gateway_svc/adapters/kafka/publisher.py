@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from gateway_svc.adapters.kafka.events import EventMessage
 _LOGGER: Final = logging.getLogger("payera.kafka")
 _POLL_SECONDS: Final = 0.5
 _JOIN_SECONDS: Final = 5.0
+ERRORS_SECONDS: Final = 10.0
 
 
 def producer_configuration(bootstrap: str) -> dict[str, Any]:
@@ -37,7 +39,8 @@ def producer_configuration(bootstrap: str) -> dict[str, Any]:
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 2_000,
         "socket.connection.setup.timeout.ms": 5_000,
-        "log.connection.close": False,
+        # An absent broker would be told several times a second; `_Errors` tells it less often.
+        "log_level": 2,
     }
 
 
@@ -74,7 +77,7 @@ class _Producing:
     def __init__(self, configuration: dict[str, Any], topic: str) -> None:
         self._topic = topic
         # Without a logger librdkafka would write to stderr.
-        self._producer = Producer({**configuration, "error_cb": _log_error}, logger=_LOGGER)
+        self._producer = Producer({**configuration, "error_cb": _Errors().tell}, logger=_LOGGER)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
         self._thread.start()
@@ -156,6 +159,16 @@ class _Batch:
         self._loop.call_soon_threadsafe(finish)
 
 
-def _log_error(error: KafkaError) -> None:
-    level = logging.ERROR if error.fatal() else logging.WARNING
-    _LOGGER.log(level, "producer: %s", error)
+class _Errors:
+    """Logs what a producer complains of: every fatal error, of the others one in ERRORS_SECONDS."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def tell(self, error: KafkaError) -> None:
+        """Log an error, or not."""
+        if error.fatal():
+            _LOGGER.error("producer failed: %s", error.str())
+        elif time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + ERRORS_SECONDS
+            _LOGGER.warning("producer: %s", error.str())
