@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.api import annotations_pb2
@@ -21,6 +22,8 @@ IDENTITIES = {
     "psp_connectors",
     "operator",
 }
+#: The generated stub types extension fields as plain descriptors.
+ACCESS: Any = options_pb2.access
 PUBLIC = {
     "payera.gateway.v1.PaymentService",
     "payera.gateway.v1.MerchantService",
@@ -48,7 +51,7 @@ def methods() -> list[MethodDescriptor]:
 
 @pytest.mark.parametrize("method", methods(), ids=lambda method: method.full_name)
 def test_every_rpc_names_its_callers_and_its_key(method: MethodDescriptor) -> None:
-    access = method.GetOptions().Extensions[options_pb2.access]
+    access = method.GetOptions().Extensions[ACCESS]
     assert access.callers, "deny by default: an rpc without callers is callable by no one"
     assert set(access.callers) <= IDENTITIES
     has_route = method.GetOptions().HasExtension(annotations_pb2.http)
@@ -64,7 +67,7 @@ def test_every_rpc_names_its_callers_and_its_key(method: MethodDescriptor) -> No
 
 def test_every_call_that_moves_money_takes_an_idempotency_key() -> None:
     money = {"CreatePayment", "CapturePayment", "VoidPayment", "CreateRefund"}
-    idempotent = {m.name for m in methods() if m.GetOptions().Extensions[options_pb2.access].idempotent}
+    idempotent = {m.name for m in methods() if m.GetOptions().Extensions[ACCESS].idempotent}
     assert idempotent == money
 
 

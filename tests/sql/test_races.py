@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sql.world import Caller, Row, World, in_parallel
+from mesh.identifiers import new_id
+from tests.sql.world import Caller, Row, World, hashed, in_parallel, overlapped
 
 ROUNDS = int(os.environ.get("PAYERA_RACE_ROUNDS", "20"))
 THREADS = 8
@@ -50,6 +51,88 @@ def end_of(world: World, payment: Row) -> Row:
     owed = view["amount_captured"] - view["amount_refunded"]
     assert booked.get("psp_receivable:psp_a", 0) == owed == -booked.get(f"merchant_pending:{world.merchant_id}", 0)
     return view
+
+
+class TestOverlaps:
+    """The narrowest race, forced: the second call arrives when the first has done its work and not committed yet."""
+
+    def test_begin_with_the_same_key(self, world: World) -> None:
+        first, second = overlapped(
+            world,
+            lambda caller: world.begin(caller=caller, key="k"),
+            lambda caller: world.begin(caller=caller, key="k"),
+        )
+        assert (first["disposition"], second["disposition"]) == ("CREATED", "IN_FLIGHT")
+        assert second["payment"] == first["payment"]
+
+    def test_resume(self, world: World) -> None:
+        world.begin(key="k", lease_ms=0)
+        first, second = overlapped(
+            world,
+            lambda caller: world.begin(caller=caller, key="k"),
+            lambda caller: world.begin(caller=caller, key="k"),
+        )
+        assert (first["disposition"], second["disposition"]) == ("RESUME", "IN_FLIGHT")
+
+    def test_begin_with_the_same_reference(self, world: World) -> None:
+        first, second = overlapped(
+            world,
+            lambda caller: world.begin(caller=caller, reference="order-1"),
+            lambda caller: world.begin(caller=caller, reference="order-1"),
+        )
+        assert (first["disposition"], second) == ("CREATED", "MERCHANT_REFERENCE_TAKEN")
+
+    def test_record_of_an_attempt(self, world: World) -> None:
+        payment = world.payment()
+        first, second = overlapped(
+            world,
+            lambda caller: world.record(payment, "DECLINED", "DECLINED", caller=caller),
+            lambda caller: world.record(payment, "APPROVED", "AUTHORIZED", caller=caller),
+        )
+        assert (first["applied"], second["applied"]) == (True, False)
+        assert second["payment"] == first["payment"]
+
+    @pytest.mark.parametrize("kind", ["CAPTURE", "VOID", "REFUND"])
+    def test_record_of_a_modification(self, world: World, kind: str) -> None:
+        payment = world.succeeded() if kind == "REFUND" else world.authorized()
+        modification = world.modify(kind, payment["id"])["modification"]
+        first, second = overlapped(
+            world,
+            lambda caller: world.settle(modification, "FAILED", caller=caller),
+            lambda caller: world.settle(modification, "SUCCEEDED", caller=caller),
+        )
+        assert (first["applied"], second["applied"]) == (True, False)
+        assert second["modification"] == first["modification"]
+        end_of(world, payment)
+
+    @pytest.mark.parametrize(
+        ("kind", "other", "refusal"),
+        [
+            ("REFUND", "REFUND", "REFUND_EXCEEDS_CAPTURED"),
+            ("CAPTURE", "CAPTURE", "CAPTURE_EXCEEDS_AUTHORIZED"),
+            ("CAPTURE", "VOID", "MODIFICATION_IN_PROGRESS"),
+            ("VOID", "CAPTURE", "MODIFICATION_IN_PROGRESS"),
+            ("VOID", "VOID", "MODIFICATION_IN_PROGRESS"),
+        ],
+    )
+    def test_begin_of_two_modifications(self, world: World, kind: str, other: str, refusal: str) -> None:
+        payment = world.succeeded() if kind == "REFUND" else world.authorized()
+        first, second = overlapped(
+            world,
+            lambda caller: world.modify(kind, payment["id"], 60, caller=caller, final=False),
+            lambda caller: world.modify(other, payment["id"], 60, caller=caller, final=False),
+        )
+        assert (first["disposition"], second) == ("STARTED", refusal)
+
+    def test_last_api_key_below_the_limit(self, world: World) -> None:
+        def create(caller: Caller) -> Row:
+            key_id = new_id("key")
+            return caller.call("create_api_key", key_id, world.merchant_id, 2, False, "p", hashed(key_id))
+
+        for _ in range(99):
+            create(world.gateway)
+        first, second = overlapped(world, create, create)
+        assert (first["api_key"]["merchant_id"], second) == (world.merchant_id, "API_KEY_LIMIT")
 
 
 @pytest.mark.usefixtures("round_number")

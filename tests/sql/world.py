@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -277,15 +279,7 @@ def in_parallel(jobs: Sequence[Any], url: str, threads: int) -> list[Any]:
     callers = [Caller(url) for _ in range(threads)]
 
     def run(thread: int) -> list[Any]:
-        results: list[Any] = []
-        for job in jobs[thread::threads]:
-            try:
-                results.append(job(callers[thread]))
-            except psycopg.Error as error:
-                if error.sqlstate != "PY001":
-                    raise
-                results.append(error.diag.message_primary)
-        return results
+        return [_or_refusal(job, callers[thread]) for job in jobs[thread::threads]]
 
     try:
         with ThreadPoolExecutor(threads) as pool:
@@ -293,3 +287,35 @@ def in_parallel(jobs: Sequence[Any], url: str, threads: int) -> list[Any]:
     finally:
         for caller in callers:
             caller.close()
+
+
+def overlapped(world: World, first: Callable[[Caller], Any], second: Callable[[Caller], Any]) -> tuple[Any, Any]:
+    """Run `second` while the transaction of `first` has done all its work and is not committed.
+
+    `second` must come to wait for it; then the first is committed. A refusal is a result.
+    """
+    url = world.server.role_urls["gateway_svc"]
+    with Caller(url) as leader, Caller(url) as follower, ThreadPoolExecutor(1) as pool:
+        with leader.connection.transaction():
+            result = first(leader)
+            running = pool.submit(_or_refusal, second, follower)
+            _wait_until_blocked(world, follower.connection.info.backend_pid)
+        return result, running.result(20)
+
+
+def _or_refusal(job: Callable[[Caller], Any], caller: Caller) -> Any:
+    try:
+        return job(caller)
+    except psycopg.Error as error:
+        if error.sqlstate != "PY001":
+            raise
+        return error.diag.message_primary
+
+
+def _wait_until_blocked(world: World, pid: int) -> None:
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        if world.rows("SELECT FROM unnest(pg_blocking_pids(%s))", pid):
+            return
+        time.sleep(0.005)
+    pytest.fail("the second call did not wait for the first")

@@ -107,7 +107,7 @@ def start_process(service: str, log_path: Path, settings: Mapping[str, str]) -> 
 async def _wait_until_serving(running: ServiceProcess) -> None:
     deadline = time.monotonic() + START_SECONDS
     async with running.channel("operator") as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         while time.monotonic() < deadline and running.process.poll() is None:
             try:
                 answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)

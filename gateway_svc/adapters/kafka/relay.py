@@ -16,7 +16,7 @@ BEFORE_PUBLISH: Final = "relay.before_publish"
 AFTER_PUBLISH: Final = "relay.after_publish"
 
 BATCH_OF_A_SLOT: Final = 200
-BUSY_SECONDS: Final = 0.02
+BUSY_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 0.2
 SHARE_SECONDS: Final = 1.0
 BACKLOG_SECONDS: Final = 5.0

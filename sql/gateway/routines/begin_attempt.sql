@@ -1,5 +1,6 @@
 -- Begins the next attempt of a cascade in SENDING. begun = false when just this attempt is there already: whoever began
--- it may have sent it, so the caller must settle it instead of sending. Raises PY002 for anything else that does not fit.
+-- it may have sent it, so the caller must settle it instead of sending. Raises PY002 for anything else that does not
+-- fit.
 CREATE OR REPLACE FUNCTION gateway.begin_attempt(
     p_payment_id text, p_ordinal integer, p_account text, p_route_reason text,
     OUT begun boolean, OUT payment jsonb

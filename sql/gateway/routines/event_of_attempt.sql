@@ -1,5 +1,5 @@
--- Names the event of an attempt that goes from SENDING or UNKNOWN to p_to and takes its payment from p_payment_status to
--- p_next; null when nothing happened that is worth an event. Raises PY002 when the state machine has no such step.
+-- Names the event of an attempt that goes from SENDING or UNKNOWN to p_to and takes its payment from p_payment_status
+-- to p_next; null when nothing happened that is worth an event. Raises PY002 when the state machine has no such step.
 CREATE OR REPLACE FUNCTION gateway.event_of_attempt(
     p_payment_id text,
     p_capture_method gateway.capture_method,

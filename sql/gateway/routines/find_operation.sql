@@ -1,4 +1,5 @@
--- Tells what an idempotency key belongs to, and changes nothing: only begin_payment and begin_modification take a lease.
+-- Tells what an idempotency key belongs to, and changes nothing: only begin_payment and begin_modification take a
+-- lease.
 -- NONE when the key is not known; otherwise REPLAYED, IN_FLIGHT or RESUME as they would say.
 CREATE OR REPLACE FUNCTION gateway.find_operation(
     p_merchant_id text, p_idempotency_key text, p_request_hash bytea,

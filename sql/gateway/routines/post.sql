@@ -1,6 +1,6 @@
 -- Books p_amount from p_credit to p_debit: the one way into the ledger, so that every journal sums to zero.
--- Gives the journal's id; books nothing when the amount is zero. A source posts once per rule: a second time is a unique
--- violation.
+-- Gives the journal's id; books nothing when the amount is zero. A source posts once per rule: a second time is a
+-- unique violation.
 CREATE OR REPLACE FUNCTION gateway.post(
     p gateway.payment, p_rule text, p_source_id text, p_debit text, p_credit text, p_amount bigint
 ) RETURNS bigint
