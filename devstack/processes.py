@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
@@ -197,10 +197,11 @@ def tail(path: Path, lines: int, offset: int = 0) -> tuple[str, ...]:
 
 
 def memory_bytes(pid: int) -> int:
-    """Return the resident memory of a process and all its descendants; what they share is counted once."""
-    usages = [usage for process in _family(pid) if (usage := _memory(process)) is not None]
-    shared = [getattr(usage, "shared", 0) for usage in usages]
-    return int(sum(usage.rss for usage in usages) - sum(shared) + max(shared, default=0))
+    """Return the memory of a process and all its descendants, each shared page split among those who share it.
+
+    Where the system does not say whose a page is, the resident memory counts.
+    """
+    return sum(_memory(process) for process in _family(pid))
 
 
 def inherited_environment(additions: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
@@ -263,8 +264,17 @@ def _alive(process: psutil.Process) -> bool:
         return False
 
 
-def _memory(process: psutil.Process) -> Any:  # noqa: ANN401 - the fields differ between systems
+def _memory(process: psutil.Process) -> int:
     try:
-        return process.memory_info()
+        return int(process.memory_full_info().pss)
+    except psutil.AccessDenied:
+        return _resident(process)
+    except (psutil.Error, AttributeError):
+        return 0
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
     except psutil.Error:
-        return None
+        return 0

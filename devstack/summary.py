@@ -39,20 +39,28 @@ def keys(merchant: SeededMerchant | None) -> dict[str, str]:
 
 
 def curl_lines(configuration: Configuration, merchant: SeededMerchant | None) -> tuple[str, ...]:
-    """Return three commands to try: a token, a payment with it, and the payment read again."""
+    """Return three commands to paste one after the other: a token, a payment with it, and the payment read again."""
     if merchant is None:
         return ()
     url = configuration.rest_url
     json_header = "-H 'Content-Type: application/json'"
-    payment = '{"amount": {"value": 1999, "currency": "EUR"}, "token": "TOKEN"}'
+    secret = f"-H 'Authorization: Bearer {merchant.secret_key}'"
+    payment = '{"amount": {"value": 1999, "currency": "EUR"}, "token": "\'$TOKEN\'"}'
     return (
-        f"curl -s {url}/v1/tokens -H 'Authorization: Bearer {merchant.publishable_key}' {json_header} -d '{TEST_CARD}'",
         (
-            f"curl -s {url}/v1/payments -H 'Authorization: Bearer {merchant.secret_key}' {json_header} "
-            f"-H 'Idempotency-Key: try-1' -d '{payment}'"
+            f"TOKEN=$(curl -s {url}/v1/tokens -H 'Authorization: Bearer {merchant.publishable_key}' {json_header} "
+            f"-d '{TEST_CARD}' | {_id('tok')})"
         ),
-        f"curl -s {url}/v1/payments/PAYMENT -H 'Authorization: Bearer {merchant.secret_key}'",
+        (
+            f"PAYMENT=$(curl -s {url}/v1/payments {secret} {json_header} "
+            f"-H \"Idempotency-Key: $TOKEN\" -d '{payment}' | {_id('pay')})"
+        ),
+        f"curl -s {url}/v1/payments/$PAYMENT {secret}",
     )
+
+
+def _id(prefix: str) -> str:
+    return f"grep -o '{prefix}_[0-9A-Z]*' | head -1"
 
 
 def as_json(

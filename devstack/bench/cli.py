@@ -11,12 +11,13 @@ from typing import Any, Final
 import click
 
 from devstack.bench.floor_mesh import floor_mesh
-from devstack.bench.measure import MODES, Measurement, Mode, Target, measure, memory_mb
+from devstack.bench.measure import MODES, Measurement, Mode, Target, measure
 from devstack.bench.report import GOAL, NEXT_GOAL, machine, medians, ratios, table, where_it_goes
 from devstack.configuration import Configuration, load_configuration
 from devstack.errors import StackError
 from devstack.lifecycle import Stack
 from devstack.names import ComponentName, PortName
+from devstack.processes import memory_bytes
 from devstack.rest import Rest, expect_ok
 from devstack.seed import TEST_CARD, remembered_merchant
 
@@ -30,6 +31,7 @@ TAKEOVER_FLOOR: Final = "floor, empty workflow"
 TAKEOVER_MODES: Final = (Mode("closed loop, 1", 1), Mode("closed loop, 16", 16))
 BUSIEST: Final = "closed loop, 16"
 IDLE_SECONDS: Final = 5.0
+MEBIBYTE: Final = 1024 * 1024
 
 
 @click.command()
@@ -165,7 +167,7 @@ def _processes(stack: Stack) -> dict[str, int]:
 
 
 def _memory(processes: Mapping[str, int], echo: Callable[[str], None]) -> dict[str, float]:
-    memory = {name: round(memory_mb(pid), 1) for name, pid in processes.items()}
+    memory = {name: round(memory_bytes(pid) / MEBIBYTE, 1) for name, pid in processes.items()}
     for name, size in sorted(memory.items(), key=lambda item: -item[1]):
         echo(f"  {name:<12}{size:>8.1f} MiB")
     memory["total"] = round(sum(memory.values()), 1)

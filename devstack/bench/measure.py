@@ -14,7 +14,6 @@ import psutil
 from devstack.bench.http_load import LoadSpecification
 
 SLACK_SECONDS: Final = 90.0
-MEBIBYTE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +92,6 @@ def cpu_seconds(pid: int) -> float:
     return sum(_times(process) for process in _family(pid))
 
 
-def memory_mb(pid: int) -> float:
-    """Return the proportional memory of a process and its descendants in MiB: shared pages are counted once."""
-    total = 0
-    for process in _family(pid):
-        try:
-            total += int(process.memory_full_info().pss)
-        except (psutil.Error, AttributeError):
-            total += _resident(process)
-    return total / MEBIBYTE
-
-
 def _generate(specification: LoadSpecification) -> dict[str, Any]:
     limit = specification.seconds + specification.warm_up_seconds + SLACK_SECONDS
     done = subprocess.run(
@@ -136,10 +124,3 @@ def _times(process: psutil.Process) -> float:
         return float(times.user + times.system)
     except psutil.Error:
         return 0.0
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0
