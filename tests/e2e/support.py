@@ -5,11 +5,11 @@ import time
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from payera.events.v1.payment_event_pb2 import PaymentEvent
 from psycopg.rows import dict_row
 
@@ -87,26 +87,40 @@ class Mesh:
         return [event for event in self.all_events() if event.payment_id == payment_id]
 
     def all_events(self) -> list[PaymentEvent]:
-        """Read the whole topic."""
+        """Read the whole topic, in order per partition."""
         bootstrap = self.stack.configuration.address(PortName.KAFKA)
-        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "enable.auto.commit": False})
-        try:
-            partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
-            events = []
-            for partition in partitions:
-                low, high = consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), timeout=10)
-                consumer.assign([TopicPartition(TOPIC, partition, low)])
-                deadline = time.monotonic() + 20
-                position = low
-                while position < high and time.monotonic() < deadline:
-                    message = consumer.poll(1)
-                    if message is None or message.error() is not None:
-                        continue
-                    position = (message.offset() or 0) + 1
-                    events.append(PaymentEvent.FromString(message.value() or b""))
-            return events
-        finally:
-            consumer.close()
+        return [PaymentEvent.FromString(message.value() or b"") for message in read_topics(bootstrap, (TOPIC,))]
+
+
+def read_topics(bootstrap: str, topics: Collection[str] = ()) -> list[Message]:
+    """Read all records of the topics, of all topics when none is named, up to where they end now."""
+    settings = {"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "enable.auto.commit": False}
+    consumer = Consumer(settings)
+    try:
+        known = consumer.list_topics(timeout=10).topics
+        left: dict[tuple[str, int], int] = {}
+        starts = []
+        for topic in topics or known:
+            for partition in known[topic].partitions:
+                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+                if low < high:
+                    left[topic, partition] = high
+                    starts.append(TopicPartition(topic, partition, low))
+        consumer.assign(starts)
+        found: list[Message] = []
+        deadline = time.monotonic() + 60
+        while left:
+            assert time.monotonic() < deadline, f"Kafka gave no more than {len(found)} records; left: {left}"
+            for message in consumer.consume(1000, timeout=0.5):
+                if message.error() is not None:
+                    continue
+                found.append(message)
+                place = (message.topic() or "", message.partition() or 0)
+                if (message.offset() or 0) + 1 >= left.get(place, 0):
+                    left.pop(place, None)
+        return found
+    finally:
+        consumer.close()
 
 
 T = TypeVar("T")
