@@ -29,14 +29,18 @@ WIPED: Final = (
     "secrets.json",
     "temporal",
 )
+#: Folders that no other user of the machine may enter: histories and events tell of payments. Not PostgreSQL's:
+#: it runs as a user of its own when the stack is started as root, and closes its folder itself.
+PRIVATE: Final = ("crash", "envoy", "kafka", "keyrings", "sandbox", "temporal")
 
 
 def write_files(configuration: Configuration) -> None:
     """Write what is missing or out of date: ports, secrets, PSP accounts, keys, and the folders the services expect."""
     remember(configuration)
-    for folder in (configuration.crash_directory, configuration.codec_keyring.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    configuration.codec_keyring.parent.chmod(0o700)
+    for name in PRIVATE:
+        folder = configuration.home / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
     _write_keyrings(configuration)
     _write_accounts(configuration)
 

@@ -104,8 +104,9 @@ class Processes:
 
     def spawn(self, name: str, command: Command) -> ProcessRecord:
         """Start a process in its own session, with its output in its log file, and remember it."""
-        self._run_directory.mkdir(parents=True, exist_ok=True)
-        self._logs_directory.mkdir(parents=True, exist_ok=True)
+        for folder in (self._run_directory, self._logs_directory):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
         log_path = self.log_path(name)
         if log_path.is_file() and log_path.stat().st_size > LOG_SIZE_MAX_BYTES:
             log_path.replace(log_path.with_suffix(".log.1"))

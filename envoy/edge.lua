@@ -1,5 +1,6 @@
--- Reads JSON bodies strictly, names their fields to the services, and keeps headers and refusals of the edge clean.
+-- Reads JSON bodies strictly, names their fields to the services, and writes the refusals of the edge.
 --
+-- The head of a request was read by `request.lua`, which says in metadata what is wrong with it.
 -- The transcoder behind this filter drops fields that it does not know and accepts things that are not JSON. So the body is
 -- read here first: anything that is not strict JSON is refused, and the paths of its keys (never a value) go to the service in
 -- `x-payera-body-fields`, where they are compared with the contract. One pass, linear in the size of the body.
@@ -11,22 +12,13 @@ local VALUES_MAX = 2000
 local KEY_BYTES_MAX = 64
 -- A key with this many digits may be a card number in the wrong place.
 local KEY_DIGITS_MAX = 11
-local PATH_SHOWN_BYTES_MAX = 200
-local REQUEST_ID_BYTES_MAX = 128
 
 -- The transcoder writes a broken message for an object in a map, and takes any string for a boolean ("no" is true). So these
 -- field names of the public contracts are checked here; a test compares them with the descriptors.
 local MAPS = { metadata = true }
 local BOOLEANS = { final = true, live = true }
-
--- What a service may be told by a caller. Everything else of a request stays at the edge.
-local REQUEST_HEADERS = {
-  ["accept"] = true, ["authorization"] = true, ["content-length"] = true, ["content-type"] = true,
-  ["idempotency-key"] = true, ["te"] = true, ["traceparent"] = true, ["tracestate"] = true,
-  ["transfer-encoding"] = true, ["user-agent"] = true, ["x-request-id"] = true,
-  -- Envoy finds no route without it; it is taken off behind the router.
-  ["x-forwarded-proto"] = true,
-}
+-- The transcoder takes "+10" and "010" for ten. Integers that come as strings have one way to be written.
+local INTEGERS = { amount = true, exp_month = true, exp_year = true, exponent = true, value = true }
 
 -- What a caller may be told by a service. Everything else of an answer stays inside.
 local RESPONSE_HEADERS = {
@@ -49,6 +41,10 @@ local CATALOGUE = {
   },
   INVALID_FIELD = {
     code = 3, message = "{detail}", remedy = "Correct the fields named in the details.",
+  },
+  CARD_NUMBER_IN_TEXT = {
+    code = 3, message = "`{field}` looks like a card number; card numbers are taken by /v1/tokens only.",
+    remedy = "Remove the number. If it is not a card number, write it with letters or a prefix.",
   },
   IDEMPOTENCY_KEY_INVALID = {
     code = 3, message = "The `Idempotency-Key` must have 1 to 255 visible ASCII characters.",
@@ -94,12 +90,15 @@ local function refusal_json(reason, detail, request_id, field)
   if detail then
     message = gsub(message, "{detail}", function() return detail end)
     shown = '"detail":' .. quoted(detail) .. ","
+  elseif field then
+    message = gsub(message, "{field}", function() return field end)
+    shown = '"field":' .. quoted(field) .. ","
   end
   return '{"code":' .. entry.code .. ',"message":' .. quoted(message)
     .. ',"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"' .. reason
     .. '","domain":"payera.dev","metadata":{' .. shown .. '"remedy":' .. quoted(entry.remedy)
     .. ',"doc":"https://payera.dev/errors#' .. gsub(lower(reason), "_", "-") .. '","request_id":' .. quoted(request_id) .. "}}"
-    .. (field and violation_json(field, detail) or "") .. "]}"
+    .. (field and violation_json(field, detail or message) or "") .. "]}"
 end
 
 -- JSON in ------------------------------------------------------------------------------------------------------------
@@ -233,6 +232,12 @@ local function add_path(state, path)
   state.paths[state.count] = path
 end
 
+-- Tells whether a string in place of an integer has a plus sign, a zero too many or an escape.
+local function is_odd_integer(text, position)
+  if find(text, '^"0"', position) then return false end
+  return find(text, '^"%+', position) or find(text, '^"%-?0', position) or find(text, '^"[^"]*\\', position)
+end
+
 local scan_value
 
 local function scan_object(state, position, path, depth)
@@ -262,6 +267,8 @@ local function scan_object(state, position, path, depth)
       if not quote then refuse("`" .. key_path .. "` is not a string.") end
     elseif BOOLEANS[key] and quote then
       refuse("`" .. key_path .. "` is not true or false.")
+    elseif INTEGERS[canonical] and quote and is_odd_integer(text, position) then
+      refuse("`" .. key_path .. "` is not an integer of at most 64 bits.")
     end
     position = behind_space(text, scan_value(state, position, key_path, depth))
     local separator = byte(text, position)
@@ -318,6 +325,44 @@ end
 
 -- Requests -----------------------------------------------------------------------------------------------------------
 
+local function refuse_request(handle, status, refusal, request_id)
+  handle:streamInfo():dynamicMetadata():set("payera", "refused", "true")
+  handle:respond(
+    { [":status"] = status, ["content-type"] = "application/json" },
+    refusal_json(refusal.reason, refusal.detail, request_id, refusal.field)
+  )
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local method = headers:get(":method")
+  if sub(headers:get(":path") or "", 1, 4) ~= "/v1/" then return end
+  local seen = handle:streamInfo():dynamicMetadata():get("payera")
+  local request_id = seen.request.request_id
+  if seen.problem then return refuse_request(handle, "400", seen.problem, request_id) end
+  local body = handle:body()
+  if not body then
+    -- Services can tell a call without a body from one that this filter did not see.
+    if method ~= "GET" then handle:headers():replace("x-payera-body-fields", "") end
+    return
+  end
+  local good, result = pcall(function()
+    if method == "GET" and body:length() > 0 then refuse("a GET takes none.") end
+    return body_fields(body:getBytes(0, body:length()))
+  end)
+  if good then
+    -- The headers got before the body was waited for are out of scope by now.
+    handle:headers():replace("x-payera-body-fields", result)
+  elseif type(result) == "table" then
+    refuse_request(handle, "400", { reason = "MALFORMED_BODY", detail = result.detail }, request_id)
+  else
+    handle:logErr("body fields: " .. tostring(result))
+    refuse_request(handle, "500", { reason = "INTERNAL" }, request_id)
+  end
+end
+
+-- Answers ------------------------------------------------------------------------------------------------------------
+
 local function keep_only(headers, allowed)
   local unwanted = {}
   for name in pairs(headers) do
@@ -325,68 +370,6 @@ local function keep_only(headers, allowed)
   end
   for _, name in ipairs(unwanted) do headers:remove(name) end
 end
-
--- The path for logs and messages: without the query, and without what may be a card number.
-local function shown_path(path)
-  local bare = string.match(path, "^[^?#]*")
-  local masked = gsub(bare, "%d[%d%%%-+ .]*", function(run)
-    local _, digits = gsub(run, "%d", "")
-    return digits > KEY_DIGITS_MAX and "?" or nil
-  end)
-  return sub(gsub(masked, "[^\33-\126]", "?"), 1, PATH_SHOWN_BYTES_MAX)
-end
-
-local function clean_request_id(headers)
-  local given = headers:get("x-request-id") or ""
-  local clean = sub(gsub(given, "[^%w._:-]", "_"), 1, REQUEST_ID_BYTES_MAX)
-  if clean ~= given then headers:replace("x-request-id", clean) end
-  return clean
-end
-
-local function refuse_request(handle, status, reason, detail, request_id)
-  handle:streamInfo():dynamicMetadata():set("payera", "refused", "true")
-  handle:respond(
-    { [":status"] = status, ["content-type"] = "application/json" },
-    refusal_json(reason, detail, request_id)
-  )
-end
-
-function envoy_on_request(handle)
-  local headers = handle:headers()
-  local path = headers:get(":path") or ""
-  keep_only(headers, REQUEST_HEADERS)
-  local request_id = clean_request_id(headers)
-  -- For the access log, for local replies, and for the answer's way back.
-  handle:streamInfo():dynamicMetadata():set("payera", "request", {
-    method = headers:get(":method"), path = shown_path(path), request_id = request_id,
-  })
-  if sub(path, 1, 4) ~= "/v1/" then return end
-  -- Native gRPC ends at the services: at the edge every body is JSON, whatever it is called.
-  if headers:get("content-type") ~= "application/json" then headers:replace("content-type", "application/json") end
-  local key = headers:get("idempotency-key")
-  if key and (#key > 255 or not find(key, "^[\33-\126]+$")) then
-    refuse_request(handle, "400", "IDEMPOTENCY_KEY_INVALID", nil, request_id)
-    return
-  end
-  local body = handle:body()
-  if not body then
-    -- Services can tell a call without a body from one that this filter did not see.
-    if handle:headers():get(":method") ~= "GET" then handle:headers():replace("x-payera-body-fields", "") end
-    return
-  end
-  local good, result = pcall(body_fields, body:getBytes(0, body:length()))
-  if good then
-    -- The headers got before the body was waited for are out of scope by now.
-    handle:headers():replace("x-payera-body-fields", result)
-  elseif type(result) == "table" then
-    refuse_request(handle, "400", "MALFORMED_BODY", result.detail, request_id)
-  else
-    handle:logErr("body fields: " .. tostring(result))
-    refuse_request(handle, "500", "INTERNAL", nil, request_id)
-  end
-end
-
--- Answers ------------------------------------------------------------------------------------------------------------
 
 local TYPES = {
   TYPE_INT64 = "is not an integer of at most 64 bits.",
@@ -453,9 +436,24 @@ local function check_error(handle, body, text, status, seen)
   if status == "401" then handle:headers():replace("www-authenticate", "Bearer") end
 end
 
+local STATUS_OF_CODE = { ["3"] = "400", ["4"] = "504", ["5"] = "404", ["8"] = "429", ["14"] = "503" }
+
+-- To a caller whose content type is gRPC's, Envoy answers 200 and hides its own refusals in a header. Gives the refusal back.
+local function unwrap(handle, transcoder_refused)
+  local message = handle:headers():get("grpc-message") or ""
+  local text = gsub(message, "%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  local status = transcoder_refused and "400" or STATUS_OF_CODE[string.match(text, '"code":(%d+)') or ""]
+  if not status then status, text = "500", refusal_json("INTERNAL", nil, handle:headers():get("x-request-id") or "") end
+  if find(text, '"BODY_TOO_LARGE"', 1, true) then status = "413" end
+  handle:headers():replace(":status", status)
+  handle:headers():replace("content-type", "application/json")
+  return text
+end
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   local transcoder_refused = headers:get("x-payera-local-reply")
+  local wrapped = sub(headers:get("content-type") or "", 1, 16) == "application/grpc" and unwrap(handle, transcoder_refused)
   local status = headers:get(":status")
   keep_only(headers, RESPONSE_HEADERS)
   headers:replace("x-content-type-options", "nosniff")
@@ -463,7 +461,8 @@ function envoy_on_response(handle)
   if tonumber(status) < 400 then return end
   local seen = (handle:streamInfo():dynamicMetadata():get("payera") or {}).request or {}
   local body = handle:body(true)
-  local text = body:getBytes(0, body:length())
+  local text = wrapped or body:getBytes(0, body:length())
+  if wrapped then replace_body(handle, body, text) end
   if transcoder_refused then
     explain_refusal(handle, body, text, seen)
   elseif seen.method ~= "HEAD" then

@@ -16,7 +16,7 @@ _FREE: Final = frozenset(
 
 
 class _Node:
-    """The fields of one message, by both of their JSON names; None as a child is a value without fields of its own."""
+    """The fields of one message, by name; None as a child is a value without fields of its own."""
 
     __slots__ = ("anything", "children")
 
@@ -70,7 +70,8 @@ def _node_of(message: Descriptor, known: dict[str, _Node]) -> _Node:
     node = known[message.full_name] = _Node(anything=message.full_name in _FREE)
     if not node.anything:
         for field in message.fields:
-            node.children[field.name] = node.children[field.json_name] = _child_of(field, known)
+            # The API reference has snake_case names only: a second spelling would be a second API to keep.
+            node.children[field.name] = _child_of(field, known)
     return node
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import grpc
+from google.api import annotations_pb2
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -19,6 +20,7 @@ from payera.options.v1 import options_pb2
 
 from mesh.authentication import Authenticator, authenticate
 from mesh.body_fields import BodyFields
+from mesh.card_numbers import contains_card_number
 from mesh.context import CallContext, KeyScope, set_current
 from mesh.error_status import Catalogue
 from mesh.identifiers import new_id
@@ -32,13 +34,19 @@ Handler = Callable[[Any, Any], Awaitable[Message]]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 DEFAULT_DEADLINE_SECONDS: Final = 15.0
+LONGEST_DEADLINE_SECONDS: Final = 60.0
+EDGE: Final = "envoy"
+"""The identity of the edge, which turns JSON bodies into messages."""
+
 # What is left of the caller's time for our answer to reach it.
 _ANSWER_SECONDS = 0.02
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _REPLAYED = ("idempotent-replayed", "true")
 _OK = "OK"
 _CANCELLED = "CANCELLED"
+# What an operator should look at; all other refusals are answers to a caller's mistake.
+_TROUBLE: Final = frozenset({"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"})
 
 
 @dataclass(slots=True)
@@ -73,6 +81,7 @@ class GuardedRpc:
         self._parse = message_factory.GetMessageClass(method.input_type).FromString
         self._answer_class = message_factory.GetMessageClass(method.output_type)
         self._body_fields = BodyFields(method.input_type)
+        self._has_body = bool(options.Extensions[annotations_pb2.http].body)
         self._meters: dict[str, tuple[Callable[[], None], Callable[[float], None]]] = {}
         if self._scope is not None and around.authenticator is None:
             message = f"{self._name} asks for an API key: the server needs an Authenticator"
@@ -87,14 +96,15 @@ class GuardedRpc:
         around = self._around
         metadata: dict[str, str] = dict(grpc_context.invocation_metadata() or ())  # type: ignore[arg-type]
         request_id = metadata.get("x-request-id", "")
-        id_is_ours = _REQUEST_ID.match(request_id) is None
+        id_is_ours = _REQUEST_ID.match(request_id) is None or contains_card_number(request_id)
         if id_is_ours:
             request_id = new_id("req")
         context = CallContext(request_id, "", None, "", started + DEFAULT_DEADLINE_SECONDS)
         set_current(context)
         admitted = around.in_flight < around.concurrency_limit
         around.in_flight += admitted
-        code, reason = _CANCELLED, ""
+        code = _CANCELLED
+        refusal: Refusal | None = None
         try:
             answer = (
                 await self._outcome(request, metadata, grpc_context, context)
@@ -102,7 +112,8 @@ class GuardedRpc:
                 else Refusal(Reason.OVERLOADED)
             )
             if isinstance(answer, Refusal):
-                code, reason = around.catalogue.entry(answer.reason).code_name, answer.reason.value
+                refusal = answer
+                code = around.catalogue.entry(answer.reason).code_name
             else:
                 code = _OK
         except grpc.aio.AbortError:
@@ -111,7 +122,7 @@ class GuardedRpc:
             raise
         finally:
             around.in_flight -= admitted
-            self._record(context, code, reason, time.monotonic() - started)
+            self._record(context, code, refusal, time.monotonic() - started)
         if isinstance(answer, Refusal):
             await grpc_context.send_initial_metadata(_initial_metadata_of(context))
             await grpc_context.abort_with_status(around.catalogue.status_of(answer, request_id))
@@ -157,11 +168,7 @@ class GuardedRpc:
             context.principal = await authenticate(self._around.authenticator, metadata, self._scope)
         if self._idempotent:
             context.idempotency_key = _idempotency_key_of(metadata)
-        fields = metadata.get("x-payera-body-fields")
-        if fields:
-            unknown = self._body_fields.first_unknown(fields)
-            if unknown is not None:
-                raise Refusal(Reason.UNKNOWN_FIELD, field=unknown)
+        self._check_body_fields(metadata.get("x-payera-body-fields"), context)
         try:
             message = self._parse(request)
         except DecodeError:
@@ -173,14 +180,26 @@ class GuardedRpc:
             raise TypeError(wrong)
         return answer.SerializeToString()
 
+    def _check_body_fields(self, listed: str | None, context: CallContext) -> None:
+        if listed:
+            unknown = self._body_fields.first_unknown(listed)
+            if unknown is not None:
+                raise Refusal(Reason.UNKNOWN_FIELD, field=unknown)
+        elif listed is None and self._has_body and context.caller == EDGE:
+            # Also a call without a body comes with an empty list, so the edge's check of the body has failed.
+            self._around.logger.error(
+                "the edge sent no list of body fields", method=self._name, request_id=context.request_id
+            )
+            raise Refusal(Reason.INTERNAL)
+
     def _time_of(self, grpc_context: Context) -> float:
         """Give the seconds this call may take."""
         remaining: float | None = grpc_context.time_remaining()
         if remaining is None:
             return DEFAULT_DEADLINE_SECONDS
-        return max(0.0, remaining - _ANSWER_SECONDS)
+        return min(max(0.0, remaining - _ANSWER_SECONDS), LONGEST_DEADLINE_SECONDS)
 
-    def _record(self, context: CallContext, code: str, reason: str, seconds: float) -> None:
+    def _record(self, context: CallContext, code: str, refusal: Refusal | None, seconds: float) -> None:
         meters = self._meters.get(code)
         if meters is None:
             metrics = self._around.metrics
@@ -191,16 +210,24 @@ class GuardedRpc:
             self._meters[code] = meters
         meters[0]()
         meters[1](seconds)
-        principal = context.principal
-        self._around.logger.info(
+        trouble = code in _TROUBLE
+        # What does not apply to a call is left out of its line.
+        details: dict[str, str] = {}
+        if refusal is not None:
+            details["reason"] = refusal.reason.value
+            if trouble and refusal.__cause__ is not None:
+                details["cause"] = type(refusal.__cause__).__name__
+        if context.principal is not None and context.principal.merchant_id:
+            details["merchant_id"] = context.principal.merchant_id
+        write = self._around.logger.warning if trouble else self._around.logger.info
+        write(
             "call",
             method=self._name,
             code=code,
-            reason=reason,
+            **details,
             duration_ms=round(seconds * 1000, 3),
-            request_id=context.request_id,
             caller=context.caller,
-            merchant_id=principal.merchant_id if principal is not None else "",
+            request_id=context.request_id,
         )
 
 

@@ -1,6 +1,7 @@
 """Finds what looks like a card number in free text, so that it is neither stored nor logged."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +13,11 @@ _SEPARATORS = r"[ \t\u00a0\u2000-\u200a\u202f\u2010-\u2015\u2212-]*"
 _RUN = re.compile(rf"[0-9](?:{_SEPARATORS}[0-9]){{{_SHORTEST - 1},}}")
 _GROUP = re.compile(r"[0-9]+")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+# As cards show their numbers, in fours or 4-6-5, with one and the same sign between the groups, whatever it is.
+_PRINTED = re.compile(
+    r"(?<![0-9])(?:[0-9]{4}([^0-9A-Za-z])[0-9]{4}\1[0-9]{4}\1[0-9]{1,7}"
+    r"|[0-9]{4}([^0-9A-Za-z])[0-9]{6}\2[0-9]{5})(?![0-9])"
+)
 # Numbers of the large networks with their own lengths: they count even when letters are glued to them.
 _ISSUED = re.compile(
     r"4[0-9]{12}(?:[0-9]{3})?(?:[0-9]{3})?\Z|(?:5[1-5]|2[2-7]|6[0245]|35)[0-9]{14}\Z|3[47][0-9]{13}\Z|3[068][0-9]{12}\Z"
@@ -30,10 +36,13 @@ def contains_card_number(text: str) -> bool:
     """Tell whether `text` has 13 to 19 digits, spaces and dashes skipped, that pass the Luhn check.
 
     Digits glued to a letter or underscore belong to an identifier, unless they have a network's prefix and length.
+    Groups as cards print them count with any one sign between them; digits of other scripts and invisible signs don't
+    hide a number.
     """
+    plain = text if text.isascii() else _plain(text)
     return any(
-        not _glued(text, start, end) or _ISSUED.match(digits) is not None for start, end, digits in _candidates(text)
-    )
+        not _glued(plain, start, end) or _ISSUED.match(digits) is not None for start, end, digits in _candidates(plain)
+    ) or any(_is_printed_number(found[0]) for found in _PRINTED.finditer(plain))
 
 
 def mask_card_numbers(text: str) -> str:
@@ -41,9 +50,10 @@ def mask_card_numbers(text: str) -> str:
 
     Digits glued to letters are masked too: a log loses nothing by that.
     """
-    if _RUN.search(text) is None:
+    printed = [found.span() for found in _PRINTED.finditer(text) if _is_printed_number(found[0])]
+    if not printed and _RUN.search(text) is None:
         return text
-    spans = [(start, end) for start, end, _ in _candidates(text)]
+    spans = sorted([*((start, end) for start, end, _ in _candidates(text)), *printed])
     parts = []
     position = 0
     for start, end in spans:
@@ -54,6 +64,21 @@ def mask_card_numbers(text: str) -> str:
         position = max(position, end)
     parts.append(text[position:])
     return "".join(parts)
+
+
+def _plain(text: str) -> str:
+    """Give `text` with digits of any script as ASCII digits and without signs that can't be seen."""
+    folded = unicodedata.normalize("NFKC", text)
+    return "".join(
+        str(digit) if (digit := unicodedata.digit(sign, None)) is not None else sign
+        for sign in folded
+        if unicodedata.category(sign) != "Cf"
+    )
+
+
+def _is_printed_number(text: str) -> bool:
+    digits = "".join(sign for sign in text if sign.isdigit())
+    return _ISSUED.match(digits) is not None and luhn_valid(digits)
 
 
 def _glued(text: str, start: int, end: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import select
 from enum import Enum
 from typing import Any, Final
 
@@ -10,15 +11,17 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Dumper
+from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from mesh import connections
 from mesh.reasons import Reason
 from mesh.refusal import DatabaseOutcomeUnknown, Refusal
 
 __all__ = ["Database", "DatabaseOutcomeUnknown", "Row"]
 
 Row = dict[str, Any]
+Connection = psycopg.AsyncConnection[DictRow]
 
 REFUSED: Final = "PY001"
 """SQLSTATE with which a procedure refuses: MESSAGE is the reason, DETAIL a JSON object of its metadata."""
@@ -28,6 +31,12 @@ _PLAIN = frozenset({str, int, bool, bytes, type(None)})
 _TRIES = 3
 _GRACE_SECONDS = 1.0
 _WAIT_SECONDS = 2.0
+# A failed attempt to connect is repeated once after this time, then given up until the next call needs a connection.
+# With the default of minutes, a server that is back would stay unused for as long.
+_RECONNECT_SECONDS = 0.5
+_KEPT_WHEN_IDLE = 2
+_IDLE_SECONDS = 600.0
+_LIFE_SECONDS = 3600.0
 # These say for certain that the transaction was rolled back because others were faster: it may run again.
 _ROLLED_BACK_BY_OTHERS = (errors.SerializationFailure, errors.DeadlockDetected)
 # And these that it was rolled back because it took too long.
@@ -43,8 +52,13 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int, name: str, statement_seconds: float = 5.0) -> None:
+        if pool_size < 1:
+            message = "a pool needs at least one connection"
+            raise ValueError(message)
         milliseconds = int(statement_seconds * 1000)
         options = {
+            "autocommit": True,
+            "row_factory": dict_row,
             "application_name": name,
             "connect_timeout": 3,
             "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
@@ -56,12 +70,23 @@ class Database:
             "context": _adapters(),
         }
         self._seconds = statement_seconds + _GRACE_SECONDS
-        self._pool = connections.ConnectionPool(url, options, size=pool_size, wait_seconds=_WAIT_SECONDS)
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            kwargs=options,
+            open=False,
+            name=name,
+            min_size=min(_KEPT_WHEN_IDLE, pool_size),
+            max_size=pool_size,
+            timeout=_WAIT_SECONDS,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            max_idle=_IDLE_SECONDS,
+            max_lifetime=_LIFE_SECONDS,
+        )
         self._statements: dict[tuple[str, int], sql.Composed] = {}
 
     async def open(self) -> None:
-        """Begin to connect in the background; does not fail when the server is away."""
-        self._pool.open()
+        """Begin to connect in the background; does not fail when the server is away. The first call does it else."""
+        await self._pool.open(wait=False)
 
     async def close(self) -> None:
         """Close the connections; calls that still run keep theirs until they end."""
@@ -92,10 +117,7 @@ class Database:
         raise Refusal(Reason.UNAVAILABLE)
 
     async def _run(self, statement: sql.Composed, values: list[object]) -> list[Row]:
-        try:
-            connection = await self._pool.lend()
-        except connections.NoConnection as error:
-            raise Refusal(Reason.UNAVAILABLE) from error
+        connection = await self._lend()
         try:
             async with asyncio.timeout(self._seconds):
                 cursor = await connection.execute(statement, values, prepare=True)
@@ -106,7 +128,32 @@ class Database:
         except psycopg.Error as error:
             raise _explain(error, broken=connection.broken or connection.closed) from error
         finally:
-            await self._pool.give_back(connection)
+            await self._pool.putconn(connection)
+
+    async def _lend(self) -> Connection:
+        """Give a connection that was alive a moment ago; nothing has been sent when none can be had."""
+        try:
+            if self._pool.closed:
+                await self._pool.open(wait=False)
+            # Each dead one is replaced in the background; after all of them the pool waits for a fresh one.
+            for _ in range(self._pool.max_size + 1):
+                connection = await self._pool.getconn()
+                if _alive(connection):
+                    return connection
+                await connection.close()
+                await self._pool.putconn(connection)
+        except (PoolTimeout, PoolClosed) as error:
+            raise Refusal(Reason.UNAVAILABLE) from error
+        raise Refusal(Reason.UNAVAILABLE)
+
+
+def _alive(connection: Connection) -> bool:
+    """Tell whether an idle connection can be used: a server that closed it has left something to read."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return not poll.poll(0)
 
 
 def _explain(error: psycopg.Error, *, broken: bool) -> Exception:

@@ -12,6 +12,7 @@ from grpc_status import rpc_status
 from payera.errors.v1 import reason_pb2
 from payera.options.v1 import options_pb2
 
+from mesh.card_numbers import mask_card_numbers
 from mesh.channels import ERROR_DOMAIN
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -49,16 +50,14 @@ class Catalogue:
     def message_of(self, refusal: Refusal) -> str:
         """Give the catalogue's sentence with its gaps filled from the refusal's metadata."""
         metadata = refusal.metadata
-        return _GAP.sub(
-            lambda gap: metadata.get(gap[1], "unknown")[:_LONGEST_VALUE], self._entries[refusal.reason].message
-        )
+        return _GAP.sub(lambda gap: _shown(metadata.get(gap[1], "unknown")), self._entries[refusal.reason].message)
 
     def status_of(self, refusal: Refusal, request_id: str) -> grpc.Status:
         """Give the status to abort a call with: one ErrorInfo, and BadRequest and RetryInfo where they apply."""
         entry = self._entries[refusal.reason]
         info = error_details_pb2.ErrorInfo(reason=refusal.reason.value, domain=ERROR_DOMAIN)
         for name, value in refusal.metadata.items():
-            info.metadata[name] = value[:_LONGEST_VALUE]
+            info.metadata[name] = _shown(value)
         info.metadata["doc"] = entry.doc
         info.metadata["remedy"] = entry.remedy
         info.metadata["request_id"] = request_id
@@ -70,6 +69,11 @@ class Catalogue:
             status.details.add().Pack(_retry_info_of(refusal))
         made: grpc.Status = rpc_status.to_status(status)
         return made
+
+
+def _shown(value: str) -> str:
+    """Give a value as it may stand in an answer: what a caller sent may be a card number, and is not repeated."""
+    return mask_card_numbers(value[:_LONGEST_VALUE])
 
 
 def _entry_of(reason: Reason) -> Entry:

@@ -1,6 +1,7 @@
 """The gRPC server of every service: mutual TLS, guarded rpcs, health, reflection, graceful stop."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -15,7 +16,7 @@ from mesh.calls import GuardedRpc, Surroundings
 from mesh.channels import LARGEST_MESSAGE_BYTES
 from mesh.context import CallContext, KeyScope, Principal
 from mesh.identity import Identity
-from mesh.settings import BaseSettings
+from mesh.settings import BaseSettings, SettingsError
 from mesh.telemetry import Metrics
 
 __all__ = ["Authenticator", "CallContext", "KeyRecord", "KeyScope", "MeshServer", "Principal"]
@@ -37,7 +38,7 @@ class MeshServer:
     """One service's gRPC server. Every rpc needs the `access` option in its contract, else no one may call it.
 
     `settings.listen` is `host:port`; with port 0 the system picks one, see `port`. Raises IdentityError when the TLS
-    directory is not complete, ValueError without `listen`.
+    directory is not complete, SettingsError without `listen`.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class MeshServer:
     ) -> None:
         if not settings.listen:
             message = "PAYERA_LISTEN is not set"
-            raise ValueError(message)
+            raise SettingsError(message)
         self._settings = settings
         self._around = Surroundings(Identity(settings.tls_directory), logger, metrics, authenticator, concurrency_limit)
         metrics.in_flight.set_function(lambda: self._around.in_flight)
@@ -87,13 +88,13 @@ class MeshServer:
         self._services.append(full_service_name)
 
     async def start(self) -> None:
-        """Bind the port, serve, and tell health checks so. Raises RuntimeError when the port can't be bound."""
+        """Bind the port, serve, and tell health checks so. Raises OSError when the port can't be bound."""
+        self.port = self._bind()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         if self._settings.environment != "prod":
             names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
-        self.port = self._server.add_secure_port(self._settings.listen, self._around.identity.server_credentials())
         await self._server.start()
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         self._around.logger.info("serving", port=self.port, services=self._services)
@@ -114,6 +115,16 @@ class MeshServer:
         """Return when the server has stopped."""
         await self._server.wait_for_termination()
 
+    def _bind(self) -> int:
+        listen = self._settings.listen
+        _require_free(listen)
+        try:
+            port: int = self._server.add_secure_port(listen, self._around.identity.server_credentials())
+        except RuntimeError:
+            message = f"can't listen on {listen}, PAYERA_LISTEN"
+            raise OSError(message) from None
+        return port
+
     async def _set_health(self, status: int) -> None:
         for name in ("", *self._services):
             await self._health.set(name, status)
@@ -131,6 +142,22 @@ class _Recorder:
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
         """Keep a service's handlers."""
         self.handlers[service_name] = method_handlers
+
+
+def _require_free(listen: str) -> None:
+    """Raise OSError that says why `host:port` can't be bound; gRPC says so on stderr only."""
+    host, _, port = listen.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        with socket.socket(family) as probe:
+            # As gRPC does: connections of an earlier process that linger do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        reason = "it is not host:port" if isinstance(error, socket.gaierror) else error.strerror
+        message = f"can't listen on {listen}, PAYERA_LISTEN: {reason}"
+        raise OSError(message) from None
 
 
 def _guard(

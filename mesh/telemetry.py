@@ -31,13 +31,14 @@ def configure_logging(service: str, level: str) -> Any:  # noqa: ANN401 - struct
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             Redactor(),
+            _Headed(service),
             structlog.processors.JSONRenderer(serializer=_encode),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
-    logger = structlog.get_logger().bind(service=service)
+    logger = structlog.get_logger().bind()
     handler = _LibraryLogs(logger)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -48,6 +49,20 @@ def configure_logging(service: str, level: str) -> Any:  # noqa: ANN401 - struct
 
 def _encode(event: dict[str, Any], **_: object) -> bytes:
     return msgspec.json.encode(event)
+
+
+class _Headed:
+    """A structlog processor that begins every line with when, how grave, who and what, so that lines can be scanned."""
+
+    __slots__ = ("_service",)
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: object, _method: str, event: Any) -> Any:  # noqa: ANN401 - structlog's own type
+        """Put the four fields in front."""
+        head = {"timestamp": event["timestamp"], "level": event["level"], "service": self._service}
+        return head | {"event": event["event"]} | event
 
 
 class _LibraryLogs(logging.Handler):
@@ -89,12 +104,17 @@ class Metrics:
 def serve_metrics(listen: str, metrics: Metrics) -> Callable[[], None]:
     """Serve the Prometheus page on `host:port` from a thread of its own, and give the function that stops it.
 
-    With an empty `listen` nothing is served. Raises OSError when the port is taken.
+    With an empty `listen` nothing is served. Raises OSError when it can't be bound.
     """
     if not listen:
         return lambda: None
     host, _, port = listen.rpartition(":")
-    server, thread = start_http_server(int(port), addr=host, registry=metrics.registry)
+    try:
+        server, thread = start_http_server(int(port), addr=host, registry=metrics.registry)
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"can't listen on {listen}, PAYERA_METRICS_LISTEN: {reason}"
+        raise OSError(message) from None
 
     def stop() -> None:
         server.shutdown()

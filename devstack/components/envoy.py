@@ -19,6 +19,7 @@ from devstack.processes import Command, inherited_environment, run_checked
 #: Where the checkout keeps what the template needs.
 TEMPLATE: Final = Path("envoy/envoy.template.yaml")
 LUA: Final = Path("envoy/edge.lua")
+REQUEST_LUA: Final = Path("envoy/request.lua")
 DOCS_HTML: Final = Path("envoy/docs.html")
 DESCRIPTOR: Final = Path("gen/payera.binpb")
 OPENAPI: Final = Path("gen/openapi.json")
@@ -109,6 +110,7 @@ def render(configuration: Configuration) -> str:
         "DOCS_HTML_PATH": str(root / DOCS_HTML),
         "REDOC_PATH": str(downloads.redoc_script()),
         "LUA_PATH": str(root / LUA),
+        "REQUEST_LUA_PATH": str(root / REQUEST_LUA),
     }
     template = string.Template((root / TEMPLATE).read_text(encoding="utf-8"))
     try:

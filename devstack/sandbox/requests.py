@@ -11,6 +11,7 @@ from devstack.sandbox.faults import FaultOperation
 
 LARGEST_BODY_BYTES: Final = 65536
 LONGEST_KEY: Final = 255
+MOST_PARAMETERS: Final = 8
 
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 Amount = Annotated[int, msgspec.Meta(ge=1, le=999_999_999_999)]
@@ -143,7 +144,10 @@ def read_question(path: str, query: str) -> Question:
     """Read a GET; raises ApiError."""
     if path != "/v1/operations":
         raise ApiError(404, "route_not_found", "there is no such resource")
-    parameters = parse_qs(query, max_num_fields=8)
+    try:
+        parameters = parse_qs(query, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise ApiError(400, "invalid_request", f"there are more than {MOST_PARAMETERS} parameters") from None
     reference = "".join(parameters.get("reference", ()))
     kind = "".join(parameters.get("type", ()))
     if not reference or kind not in {type_.value for type_ in OperationType}:

@@ -93,7 +93,11 @@ class PaymentStore(Protocol):
         ...
 
     async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> View:
-        """Record what became of an attempt; the first definite record wins. Returns the payment as it stands."""
+        """Record what became of an attempt; the first definite record wins. Returns the payment as it stands.
+
+        "Not sent", or a decline without a PSP's reference, is recorded as UNKNOWN once others have asked or repeated. A
+        late record of an attempt whose payment is final returns the answer that the payment's key has.
+        """
         ...
 
     async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
@@ -103,7 +107,7 @@ class PaymentStore(Protocol):
     async def record_modification(
         self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
     ) -> tuple[View, View]:
-        """Record what became of a modification. Returns modification and payment as they stand."""
+        """Record what became of a modification, as `record_attempt` does. Returns modification and payment."""
         ...
 
     async def load_payment(self, payment_id: str) -> View:
@@ -119,7 +123,7 @@ class PaymentStore(Protocol):
         ...
 
     async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
-        """List (``PAYMENT`` or ``MODIFICATION``, id) of what nobody has moved for ``grace_ms``."""
+        """Hand out (``PAYMENT`` or ``MODIFICATION``, id) of what nobody has moved for ``grace_ms``, in turns."""
         ...
 
     async def get_payment(self, merchant_id: str, payment_id: str) -> View:

@@ -67,8 +67,13 @@ def modification_of(view: View) -> Modification:
 
 
 def amount_capturable(view: View) -> int:
-    """Give what can still be captured of a payment view, in minor units; captures under way count as used."""
-    if view["status"] != PaymentStatus.AUTHORIZED or view["void_pending"]:
+    """Give what can still be captured of a payment view, in minor units; captures under way count as used.
+
+    Nothing can be while a void or a final capture is under way. A key's answer that is older than
+    `final_capture_pending` does without it.
+    """
+    blocked = view["void_pending"] or view.get("final_capture_pending", False)
+    if view["status"] != PaymentStatus.AUTHORIZED or blocked:
         return 0
     left: int = view["amount_authorized"] - view["amount_captured"] - view["amount_capture_pending"]
     return left

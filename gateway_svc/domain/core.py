@@ -58,6 +58,8 @@ class Done:
     """Nothing is left to do."""
 
 
+CODES_OF_A_REPETITION = frozenset({"duplicate_transaction"})
+
 PaymentStep = StartAttempt | AskAttempt | RepeatAttempt | ReviewAttempt | Done
 ModificationStep = Ask | Repeat | Review | Done
 
@@ -181,9 +183,10 @@ def _is_definite(decline: Outcome, *, asked: bool) -> bool:
     """Tell whether a decline says what became of the operation.
 
     A decline without a reference of the PSP is a refusal of that very request (bad credentials, rate limit): when it
-    repeated an earlier request, it says nothing of the earlier one.
+    repeated an earlier request, it says nothing of the earlier one. One that takes the repetition for a duplicate says
+    that there is an earlier one, which may well have been approved.
     """
-    return not asked or bool(decline.psp_reference)
+    return not asked or (bool(decline.psp_reference) and decline.code not in CODES_OF_A_REPETITION)
 
 
 def _status_after_not_sent(payment: Payment, attempt: Attempt, outcome: Outcome) -> PaymentStatus:

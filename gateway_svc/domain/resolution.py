@@ -44,10 +44,15 @@ class Review:
 
 
 def next_resolution(*, asks: int, not_founds: int, age_seconds: int) -> Ask | Repeat | Review:
-    """Choose how to settle an operation whose outcome is unknown after ``asks`` tries."""
+    """Choose how to settle an operation whose outcome is unknown after ``asks`` tries.
+
+    A repetition is planned only when it will still be inside the window once its delay is over.
+    """
     if asks >= len(ASK_DELAYS_MS):
         return Review()
     delay_ms = ASK_DELAYS_MS[asks]
-    if not_founds >= NOT_FOUNDS_BEFORE_REPEAT and age_seconds < REPEAT_WINDOW_SECONDS:
+    # The age is in whole seconds: the operation may be nearly one older.
+    starts_ms = (age_seconds + 1) * 1000 + delay_ms
+    if not_founds >= NOT_FOUNDS_BEFORE_REPEAT and starts_ms <= REPEAT_WINDOW_SECONDS * 1000:
         return Repeat(delay_ms)
     return Ask(delay_ms)

@@ -40,7 +40,14 @@ class StalledStore(Protocol):
     """The part of `PaymentStore` that the sweep needs."""
 
     async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
-        """List (``PAYMENT`` or ``MODIFICATION``, id) of what nobody has moved for ``grace_ms``, oldest first."""
+        """Hand out (``PAYMENT`` or ``MODIFICATION``, id) of what nobody has moved for ``grace_ms``, in turns.
+
+        What moved since it was last handed out comes first, so that no long wait hides what a crash has left.
+        """
+        ...
+
+    async def purge_idempotency_keys(self, limit: int) -> int:
+        """Delete at most ``limit`` expired idempotency keys of final operations, and tell how many."""
         ...
 
 

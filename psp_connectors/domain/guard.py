@@ -16,6 +16,7 @@ LAST_MONTH: Final = 12
 LAST_YEAR: Final = 9999
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]*\Z")
+_NO_DIGIT: Final = re.compile(r"[^0-9]")
 _BRAND: Final = re.compile(r"[a-z_]{0,32}\Z")
 _LAST4: Final = re.compile(r"([0-9]{4})?\Z")
 _BIN: Final = re.compile(r"([0-9]{6})?\Z")
@@ -66,7 +67,8 @@ def _is_other_amount(operation: Operation, amount: int) -> bool:
 def _is_clean(operation: Operation, text: str, longest: int) -> bool:
     if len(text) > longest or _VISIBLE.match(text) is None:
         return False
-    return not (isinstance(operation, Authorization) and operation.card.number.reveal() in text)
+    # A PSP may group the digits when it repeats them.
+    return not (isinstance(operation, Authorization) and operation.card.number.reveal() in _NO_DIGIT.sub("", text))
 
 
 def _shown_card(operation: Operation, card: CardSummary | None) -> CardSummary | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from router_svc.application.expiring_cache import ExpiringCache
+from mesh.expiring_cache import ExpiringCache
 from router_svc.application.ports.priority_store import Change, PriorityStore
 from router_svc.domain.priorities import MerchantId, Priority, PriorityList, require_settable
 

@@ -35,7 +35,15 @@ CARD = {"brand": "visa", "last4": "1111", "bin": "411111", "exp_month": 12, "exp
 SUMMARY_KEYS = {
     *("id", "merchant_id", "status", "amount", "currency", "capture_method", "token", "card", "merchant_reference"),
     *("description", "metadata", "statement_descriptor", "amount_authorized", "amount_captured", "amount_refunded"),
-    *("amount_capture_pending", "amount_refund_pending", "void_pending", "decline", "under_review", "seq"),
+    *(
+        "amount_capture_pending",
+        "amount_refund_pending",
+        "final_capture_pending",
+        "void_pending",
+        "decline",
+        "under_review",
+        "seq",
+    ),
     *("candidates", "created_us", "updated_us"),
 }
 PAYMENT_KEYS = SUMMARY_KEYS | {"attempts", "captures", "voids"}

@@ -144,10 +144,15 @@ def _may_run(programs: Path, user: str) -> bool:
         return False
 
 
+async def opened(postgres: Postgres, *, pool_size: int = 2, statement_seconds: float = 5) -> Database:
+    database = Database(postgres.url, pool_size=pool_size, name="probe", statement_seconds=statement_seconds)
+    await database.open()
+    return database
+
+
 @pytest.fixture
 async def database(postgres: Postgres) -> AsyncIterator[Database]:
-    database = Database(postgres.url, pool_size=2, name="probe", statement_seconds=5)
-    await database.open()
+    database = await opened(postgres)
     yield database
     await database.close()
 
@@ -252,7 +257,7 @@ async def test_faults_of_ours_are_no_refusals(
 
 
 async def test_a_call_that_takes_too_long_is_rolled_back(postgres: Postgres) -> None:
-    database = Database(postgres.url, pool_size=1, name="probe", statement_seconds=0.2)
+    database = await opened(postgres, pool_size=1, statement_seconds=0.2)
     try:
         with pytest.raises(Refusal) as refused:
             await database.call("probe.sleep", 60)
@@ -264,7 +269,7 @@ async def test_a_call_that_takes_too_long_is_rolled_back(postgres: Postgres) -> 
 
 
 async def test_a_cancelled_call_is_stopped_on_the_server_and_its_connection_used_again(postgres: Postgres) -> None:
-    database = Database(postgres.url, pool_size=1, name="probe", statement_seconds=30)
+    database = await opened(postgres, pool_size=1, statement_seconds=30)
     try:
         before = await database.call("probe.process")
         with pytest.raises(TimeoutError):
@@ -276,6 +281,16 @@ async def test_a_cancelled_call_is_stopped_on_the_server_and_its_connection_used
         assert before["name"] == "probe"
     finally:
         await database.close()
+
+
+async def test_the_first_call_opens_a_database_that_nobody_opened(postgres: Postgres) -> None:
+    database = Database(postgres.url, pool_size=2, name="probe")
+    rows = await asyncio.gather(*[database.call("probe.series", 1) for _ in range(4)])
+    await database.close()
+
+    assert rows == [{"n": 1}] * 4
+    with pytest.raises(Refusal):
+        await database.call("probe.series", 1)
 
 
 async def test_calls_wait_for_a_connection(database: Database) -> None:
@@ -320,7 +335,7 @@ async def test_a_connection_lost_in_a_call_leaves_its_outcome_unknown(postgres: 
 
 
 async def test_a_server_that_falls_silent_leaves_the_outcome_unknown(postgres: Postgres) -> None:
-    database = Database(postgres.url, pool_size=1, name="probe", statement_seconds=0.5)
+    database = await opened(postgres, pool_size=1, statement_seconds=0.5)
     pid = None
     try:
         row = await database.call("probe.process")
@@ -352,28 +367,75 @@ async def test_sessions_that_ended_while_idle_are_replaced_unnoticed(postgres: P
 async def test_calls_are_refused_while_the_server_is_away_and_served_once_it_is_back(postgres: Postgres) -> None:
     await asyncio.to_thread(postgres.stop)
     try:
-        database = Database(postgres.url, pool_size=2, name="probe")
-        await database.open()
-        for _ in range(3):
+        database = await opened(postgres)
+        for _ in range(2):
             with pytest.raises(Refusal) as refused:
                 await database.call("probe.note", "away")
             assert refused.value.reason is Reason.UNAVAILABLE
             assert not isinstance(refused.value, DatabaseOutcomeUnknown)
     finally:
         await asyncio.to_thread(postgres.start)
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await database.call("probe.note", "back")
-            except Refusal:
-                await asyncio.sleep(0.02)
-            else:
-                break
+    await database.call("probe.note", "back")
     assert await count_of(database, "back") == 1
     assert await count_of(database, "away") == 0
     await database.close()
     with pytest.raises(Refusal):
         await database.call("probe.note", "closed")
+
+
+async def test_the_first_calls_after_a_restart_are_served(postgres: Postgres) -> None:
+    database = await opened(postgres, pool_size=4)
+    try:
+        before = await asyncio.gather(*[database.call("probe.sleep", 0.1) for _ in range(4)])
+        assert len(before) == 4
+        for _ in range(2):
+            await asyncio.to_thread(postgres.stop)
+            await asyncio.to_thread(postgres.start)
+            await asyncio.gather(*[database.call("probe.note", "restarted") for _ in range(8)])
+        # Once more with calls that find the server away, whose attempts to connect are given up.
+        await asyncio.to_thread(postgres.stop)
+        results = await asyncio.gather(
+            *[database.call("probe.note", "between") for _ in range(8)], return_exceptions=True
+        )
+        await asyncio.to_thread(postgres.start)
+        await asyncio.gather(*[database.call("probe.note", "restarted") for _ in range(8)])
+
+        assert await count_of(database, "restarted") == 24
+        assert await count_of(database, "between") == 0
+    finally:
+        await database.close()
+    for result in results:
+        assert isinstance(result, Refusal)
+        assert not isinstance(result, DatabaseOutcomeUnknown)
+
+
+async def test_calls_that_gave_up_waiting_cost_no_connection(postgres: Postgres) -> None:
+    database = await opened(postgres, pool_size=2)
+    try:
+        for _ in range(5):
+            held = [asyncio.create_task(database.call("probe.sleep", 25)) for _ in range(2)]
+            waiting = [asyncio.create_task(database.call("probe.process")) for _ in range(4)]
+            await running(postgres, '"sleep"')
+            for task in (*waiting, *held):
+                task.cancel()
+            await asyncio.gather(*waiting, *held, return_exceptions=True)
+        rows = await asyncio.gather(*[database.call("probe.sleep", 0.05) for _ in range(6)])
+        assert len(rows) == 6
+    finally:
+        await database.close()
+
+
+async def test_a_server_that_lets_nobody_in_refuses_in_time() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        database = Database(f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]}/x", pool_size=2, name="probe")
+        await database.open()
+        async with asyncio.timeout(30):
+            with pytest.raises(Refusal) as refused:
+                await database.call("probe.series", 1)
+            await database.close()
+    assert refused.value.reason is Reason.UNAVAILABLE
 
 
 def test_a_pool_has_at_least_one_connection() -> None:

@@ -55,7 +55,6 @@ async def test_a_good_call_is_served_logged_and_counted(mesh: Running) -> None:
         "event": "call",
         "method": CREATE,
         "code": "OK",
-        "reason": "",
         "request_id": "request-1",
         "caller": "envoy",
         "merchant_id": "mer_1",
@@ -290,7 +289,9 @@ async def test_reading_needs_no_idempotency_key(mesh: Running) -> None:
     assert answer.id == "pay_7"
 
 
-@pytest.mark.parametrize("unknown", ["captur_method", "amount.valu", "token.x", "amount.value.x", "?", "Amount", "x.y"])
+@pytest.mark.parametrize(
+    "unknown", ["captur_method", "amount.valu", "token.x", "amount.value.x", "?", "Amount", "x.y", "captureMethod"]
+)
 async def test_an_unknown_body_field_is_refused(mesh: Running, unknown: str) -> None:
     fields = f"amount,amount.value,amount.currency,token,{unknown}"
 
@@ -302,12 +303,21 @@ async def test_an_unknown_body_field_is_refused(mesh: Running, unknown: str) -> 
     assert mesh.payments.seen == []
 
 
-async def test_known_fields_by_either_name_and_anything_in_a_map_are_taken(mesh: Running) -> None:
-    fields = "amount,amount.value,merchantReference,capture_method,captureMethod,metadata,metadata.a,metadata.b.c"
+async def test_known_fields_and_anything_in_a_map_are_taken(mesh: Running) -> None:
+    fields = "amount,amount.value,merchant_reference,capture_method,metadata,metadata.a,metadata.b.c"
 
     async with mesh.channel() as channel:
         for _ in range(2):
             assert (await create(channel, x_payera_body_fields=fields)).id == "pay_1"
+
+
+async def test_a_body_that_the_edge_did_not_check_is_refused(mesh: Running) -> None:
+    async with mesh.channel() as channel:
+        error, refusal = await refused(create(channel, x_payera_body_fields=None))
+
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert refusal.reason is Reason.INTERNAL
+    assert mesh.payments.seen == []
 
 
 async def test_a_card_number_as_a_field_name_is_not_repeated(mesh: Running) -> None:

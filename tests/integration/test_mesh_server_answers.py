@@ -1,7 +1,10 @@
 """The mesh server over real mutual TLS: how failures are answered, and how it starts, sheds load and stops."""
 
 import asyncio
+import json
 import socket
+import subprocess
+import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +20,7 @@ from mesh import context as calls
 from mesh.channels import call_metadata, refusal_of
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from mesh.settings import SettingsError
 from tests.support.certificates import CertificateAuthority
 from tests.support.mesh_server import (
     CREATE,
@@ -336,16 +340,56 @@ async def test_reflection_lists_the_services_but_not_in_production(mesh: Running
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_port_in_use_is_an_error_at_start(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        server = Running(tmp_path, listen=f"127.0.0.1:{taken.getsockname()[1]}").server
-        with pytest.raises(RuntimeError):
-            await server.start()
-        await server.stop(0)
+START = """
+from pathlib import Path
+from mesh.process import run
+from mesh.server import MeshServer
+from mesh.settings import BaseSettings
+from mesh.telemetry import Metrics, configure_logging
+async def main(stop):
+    logger = configure_logging("gateway_svc", "info")
+    settings = BaseSettings(environment="dev", listen={listen!r}, tls_directory=Path({tls!r}))
+    await MeshServer(settings, logger=logger, metrics=Metrics("gateway_svc")).start()
+run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("listen", "error"),
+    [
+        ("{taken}", "can't listen on {taken}, PAYERA_LISTEN: Address already in use"),
+        ("192.0.2.1:0", "can't listen on 192.0.2.1:0, PAYERA_LISTEN: Cannot assign requested address"),
+        ("nonsense", "can't listen on nonsense, PAYERA_LISTEN: it is not host:port"),
+        ("", "PAYERA_LISTEN is not set"),
+    ],
+)
+def test_a_server_that_can_not_listen_ends_with_one_clear_line(tmp_path: Path, listen: str, error: str) -> None:
+    tls = str(CertificateAuthority().write(tmp_path, "gateway_svc"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        script = START.format(listen=listen.format(taken=taken), tls=tls)
+        ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+
+    (line,) = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert line.pop("timestamp")
+    assert line == {
+        "level": "error",
+        "service": "gateway_svc",
+        "event": "process failed",
+        "error": error.format(taken=taken),
+    }
+    assert ended.returncode == 1
+    assert ended.stderr == ""
+
+
+async def test_a_name_or_all_addresses_may_be_served(tmp_path: Path) -> None:
+    for number, listen in enumerate(("localhost:0", "0.0.0.0:0")):
+        async with running(tmp_path / str(number), listen=listen) as server:
+            assert server.server.port > 0
 
 
 def test_a_server_needs_an_address(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="PAYERA_LISTEN"):
+    with pytest.raises(SettingsError, match="PAYERA_LISTEN"):
         Running(tmp_path, listen="")

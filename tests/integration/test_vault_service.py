@@ -67,7 +67,7 @@ class Vault:
 
 
 def key_metadata(key: str) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {key}"),)
+    return (("authorization", f"Bearer {key}"), ("x-payera-body-fields", ""))
 
 
 def known_keys() -> KnownKeys:

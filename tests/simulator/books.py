@@ -87,10 +87,11 @@ class Begun:
 
 
 class Books:
-    """Payments, keys, ledger and events of one simulated world."""
+    """Payments, keys, ledger and events of one simulated world; not ``guarded`` is a planted bug."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Callable[[], int], *, guarded: bool = True) -> None:
         self._now = clock
+        self._guarded = guarded
         self.rows: dict[str, Row] = {}
         self.keys: dict[str, KeyRow] = {}
         self.ledger: list[tuple[str, str, str, int]] = []
@@ -169,7 +170,9 @@ class Books:
         if attempt.status not in OPEN_ATTEMPT:
             return
         status, payment_status = verdict.attempt_status, verdict.payment_status
-        if status is AttemptStatus.NOT_SENT and (attempt.status is AttemptStatus.UNKNOWN or attempt.asks):
+        others = bool(attempt.asks) or asked
+        unsent = status is AttemptStatus.NOT_SENT and (others or attempt.status is AttemptStatus.UNKNOWN)
+        if unsent or (status is AttemptStatus.DECLINED and others and not self._is_definite(verdict)):
             status, payment_status = AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING
         changed = replace(
             attempt,
@@ -247,6 +250,8 @@ class Books:
         row.updated_ms = self._now()
         if before.status not in OPEN_MODIFICATION:
             return
+        if verdict.status is ModificationStatus.FAILED and (before.asks or asked) and not self._is_definite(verdict):
+            verdict = replace(verdict, status=ModificationStatus.UNKNOWN)
         if verdict.status is not before.status and verdict.status not in MODIFICATION_TRANSITIONS[before.status]:
             raise IllegalTransition(f"{before.id} {before.status} to {verdict.status}")
         row.modifications[index] = replace(
@@ -286,6 +291,10 @@ class Books:
                 if m.status in OPEN_MODIFICATION and not m.under_review
             )
         return stalled
+
+    def _is_definite(self, verdict: AttemptVerdict | ModificationVerdict) -> bool:
+        named = bool(verdict.psp_reference) and verdict.code != "duplicate_transaction"
+        return named or not self._guarded
 
     def _known(self, key: str, request_hash: str, lease_ms: int) -> Begun | None:
         row = self.keys.get(key)

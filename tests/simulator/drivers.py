@@ -113,8 +113,9 @@ class Drivers:
                         yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
                 case core.AskAttempt(attempt=attempt, delay_ms=delay_ms):
                     yield delay_ms
+                    payment = self.books.load(payment_id)
                     outcome = yield self.world.ask(attempt.account, attempt.id, PSP_TIMEOUT_MS)
-                    yield from self._record_attempt(payment_id, attempt, outcome)
+                    yield from self._record_attempt(payment, attempt, outcome)
                 case core.RepeatAttempt(attempt=attempt, delay_ms=delay_ms):
                     yield delay_ms
                     yield from self._send_attempt(self.books.load(payment_id), attempt, asked=True)
@@ -149,16 +150,20 @@ class Drivers:
             amount=payment.amount,
             capture=payment.capture_method is CaptureMethod.AUTOMATIC,
         )
+        yield self.world.freeze()
         outcome = yield self.world.send(attempt.account, request, PSP_TIMEOUT_MS)
-        yield from self._record_attempt(payment.id, attempt, outcome, asked=asked)
+        yield self.world.freeze()
+        yield from self._record_attempt(payment, attempt, outcome, asked=asked)
 
-    def _record_attempt(self, payment_id: str, attempt: Attempt, outcome: Outcome | None, *, asked: bool = True) -> Act:
+    def _record_attempt(
+        self, payment: Payment, attempt: Attempt, outcome: Outcome | None, *, asked: bool = True
+    ) -> Act:
+        """Judge by the record as it was before the call, as the drivers do: only the books know what came since."""
         assert outcome is not None
         yield None
-        payment = self.books.load(payment_id)
-        recorded = next(each for each in payment.attempts if each.id == attempt.id)
-        verdict = self.judge(payment, recorded, outcome, asked=asked)
-        self.books.record_attempt(payment_id, attempt.id, verdict, asked=asked)
+        before = next(each for each in payment.attempts if each.id == attempt.id)
+        verdict = self.judge(payment, before, outcome, asked=asked)
+        self.books.record_attempt(payment.id, attempt.id, verdict, asked=asked)
         self.world.tell(f"recorded {attempt.id} {verdict.attempt_status}, payment {verdict.payment_status}")
         yield None
 
@@ -172,14 +177,15 @@ class Drivers:
             charge=modification.payment_psp_reference,
             final=modification.final,
         )
+        yield self.world.freeze()
         outcome = yield self.world.send(modification.account, request, PSP_TIMEOUT_MS)
+        yield self.world.freeze()
         yield from self._record_modification(modification, outcome, asked=asked)
 
     def _record_modification(self, modification: Modification, outcome: Outcome | None, *, asked: bool) -> Act:
         assert outcome is not None
         yield None
-        recorded = self.books.load_modification(modification.payment_id, modification.id)
-        verdict = core.judge_modification(recorded, outcome, asked=asked)
+        verdict = core.judge_modification(modification, outcome, asked=asked)
         self.books.record_modification(modification.payment_id, modification.id, verdict, asked=asked)
         self.world.tell(f"recorded {modification.id} {verdict.status}")
         yield None

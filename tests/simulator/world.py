@@ -22,6 +22,7 @@ FAULTS = (
     "error before",
     "turned away",
 )
+FREEZE_RATE = 0.05
 SYNC_FAULTS = ("none", "none", "none", "not found first", "lost", "refused")
 
 
@@ -51,12 +52,14 @@ class Process:
 class World:
     """One seed's world."""
 
-    def __init__(self, seed: int, *, faults_until_ms: int = 120_000, crash_rate: float = 0.04) -> None:
+    def __init__(
+        self, seed: int, *, faults_until_ms: int = 120_000, crash_rate: float = 0.04, guarded: bool = True
+    ) -> None:
         self.random = Random(seed)
         self.now = 0
         self.story: list[str] = []
         self.running: dict[str, Process] = {}
-        self.books = Books(lambda: self.now)
+        self.books = Books(lambda: self.now, guarded=guarded)
         self.psps = {
             name: Psp(name, self.random, self.random.uniform(0.4, 0.95)) for name in ("alpha", "beta", "gamma")
         }
@@ -157,6 +160,14 @@ class World:
             self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_error"), there + back)
         self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_timeout"), timeout_ms)
         return waiter
+
+    def freeze(self) -> int:
+        """Say for how long the process that sends now stands still, as under a debugger or on a stopped machine."""
+        if not self.faulty or self.random.random() >= FREEZE_RATE:
+            return 0
+        frozen_ms = self.random.randrange(20_000, 120_000)
+        self.tell(f"a process freezes for {frozen_ms} ms [frozen]")
+        return frozen_ms
 
     def ask(self, account: str, reference: str, timeout_ms: int) -> Waiter:
         """Ask a PSP by our reference over the network."""

@@ -31,6 +31,7 @@ def test_new_payment_is_processing_with_its_first_attempt_sending(world: World) 
         "amount_refunded": 0,
         "amount_capture_pending": 0,
         "amount_refund_pending": 0,
+        "final_capture_pending": False,
         "void_pending": False,
         "decline": None,
         "under_review": False,

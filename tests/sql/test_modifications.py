@@ -59,7 +59,7 @@ class TestBegin:
             name: modification[name] for name in ("id", "amount", "final", "status", "code", "raw_code", "created_us")
         }
         changes: dict[str, Row] = {
-            "CAPTURE": {"amount_capture_pending": 100, "captures": [summary]},
+            "CAPTURE": {"amount_capture_pending": 100, "final_capture_pending": True, "captures": [summary]},
             "VOID": {
                 "void_pending": True,
                 "voids": [{name: summary[name] for name in summary if name not in {"amount", "final"}}],

@@ -231,7 +231,11 @@ class Edge:
         ports = {name: await self._serve(name) for name in SERVICES}
         configuration = self.directory / "envoy.yaml"
         configuration.write_text(self.render(ports), encoding="utf-8")
-        await self._start(configuration)
+        try:
+            await self._start(configuration)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -263,6 +267,7 @@ class Edge:
             "DOCS_HTML_PATH": str(html),
             "REDOC_PATH": str(script),
             "LUA_PATH": str(ROOT / "envoy" / "edge.lua"),
+            "REQUEST_LUA_PATH": str(ROOT / "envoy" / "request.lua"),
         }
         text = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
         for old, new in self.replacements.items():

@@ -126,7 +126,12 @@ def request(**changes: Any) -> payment_service_pb2.CreatePaymentRequest:
     return payment_service_pb2.CreatePaymentRequest(**(fields | changes))
 
 
-HEADERS = {"authorization": f"Bearer {SECRET_KEY}", "idempotency-key": "key-1", "x-request-id": "request-1"}
+HEADERS = {
+    "authorization": f"Bearer {SECRET_KEY}",
+    "idempotency-key": "key-1",
+    "x-request-id": "request-1",
+    "x-payera-body-fields": "",
+}
 
 
 async def create(channel: grpc.aio.Channel, message: Any = None, seconds: float = 20, **headers: str | None) -> Any:

@@ -7,22 +7,12 @@ from temporalio.client import Client, ScheduleOverlapPolicy
 
 from gateway_svc.adapters.temporal.schedule import SCHEDULE_ID, ensure_sweep_schedule
 from gateway_svc.workflows.messages import SweepOrder
-from gateway_svc.workflows.sweep_activities import REMEMBERED_SECONDS, SweepActivities
+from gateway_svc.workflows.sweep_activities import PURGED_AT_ONCE, PURGES_MAX, SweepActivities
 from tests.fakes.durable.observing import FakeObserver, FakeStarter
 from tests.fakes.durable.store import FakeStore
 from tests.workflows.rig import Rig, new_reference
 
 ORDER = SweepOrder(grace_ms=20_000, limit=3)
-
-
-class Clock:
-    """Seconds that pass when told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -36,46 +26,30 @@ def starter() -> FakeStarter:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def sweep(store: FakeStore, starter: FakeStarter, clock: Clock) -> SweepActivities:
-    return SweepActivities(store, starter, FakeObserver(), clock)
+def sweep(store: FakeStore, starter: FakeStarter) -> SweepActivities:
+    return SweepActivities(store, starter, FakeObserver())
 
 
 async def test_sweep_starts_payments_and_modifications(
     sweep: SweepActivities, store: FakeStore, starter: FakeStarter
 ) -> None:
-    store.stalled = [("PAYMENT", "pay_1"), ("MODIFICATION", "ref_1")]
+    work = store.stalled = [("PAYMENT", "pay_1"), ("MODIFICATION", "ref_1")]
     result = await sweep.start_stalled_work(ORDER)
-    assert starter.started == store.stalled
+    assert starter.started == work
     assert (result.seen, result.started) == (2, 2)
 
 
-async def test_old_work_that_waits_for_its_next_ask_does_not_hide_younger_work(
+async def test_each_sweep_starts_what_the_store_hands_out_and_asks_for_no_more_than_its_limit(
     sweep: SweepActivities, store: FakeStore, starter: FakeStarter
 ) -> None:
-    store.stalled = [("PAYMENT", f"pay_{number}") for number in range(10)]
+    work = store.stalled = [("PAYMENT", f"pay_{number}") for number in range(10)]
     for _ in range(4):
         await sweep.start_stalled_work(ORDER)
-    assert starter.started == store.stalled
+    assert starter.started == work
+    assert store.limits == [ORDER.limit] * 4
 
 
-async def test_work_still_stalled_after_a_while_is_started_again(
-    sweep: SweepActivities, store: FakeStore, starter: FakeStarter, clock: Clock
-) -> None:
-    store.stalled = [("PAYMENT", "pay_1")]
-    await sweep.start_stalled_work(ORDER)
-    await sweep.start_stalled_work(ORDER)
-    assert len(starter.started) == 1
-    clock.now += REMEMBERED_SECONDS
-    await sweep.start_stalled_work(ORDER)
-    assert len(starter.started) == 2
-
-
-async def test_failed_start_does_not_keep_others_from_being_started_and_is_tried_again(
+async def test_failed_start_does_not_keep_others_from_being_started_and_is_tried_again_in_its_turn(
     sweep: SweepActivities, store: FakeStore, starter: FakeStarter
 ) -> None:
     store.stalled = [("PAYMENT", "pay_1"), ("PAYMENT", "pay_2")]
@@ -84,13 +58,23 @@ async def test_failed_start_does_not_keep_others_from_being_started_and_is_tried
         await sweep.start_stalled_work(ORDER)
     assert starter.started == [("PAYMENT", "pay_2")]
     starter.broken = set()
+    store.stalled = [("PAYMENT", "pay_1")]
     await sweep.start_stalled_work(ORDER)
     assert starter.started == [("PAYMENT", "pay_2"), ("PAYMENT", "pay_1")]
 
 
+async def test_sweep_purges_expired_keys_within_a_bound(sweep: SweepActivities, store: FakeStore) -> None:
+    store.expired_keys = 2 * PURGED_AT_ONCE + 5
+    await sweep.start_stalled_work(ORDER)
+    assert store.expired_keys == 0
+    store.expired_keys = 2 * PURGES_MAX * PURGED_AT_ONCE
+    await sweep.start_stalled_work(ORDER)
+    assert store.expired_keys == PURGES_MAX * PURGED_AT_ONCE
+
+
 async def test_sweep_workflow_runs_the_activity(client: Client) -> None:
     rig = Rig(client)
-    rig.store.stalled = [("PAYMENT", "pay_1"), ("MODIFICATION", "cap_1")]
+    work = rig.store.stalled = [("PAYMENT", "pay_1"), ("MODIFICATION", "cap_1")]
     async with rig.worker():
         await client.execute_workflow(
             "SweepWorkflow",
@@ -99,7 +83,7 @@ async def test_sweep_workflow_runs_the_activity(client: Client) -> None:
             task_queue=rig.task_queue,
             run_timeout=timedelta(seconds=20),
         )
-    assert rig.starter.started == rig.store.stalled
+    assert rig.starter.started == work
 
 
 async def test_schedule_is_created_once_and_follows_the_settings(client: Client) -> None:

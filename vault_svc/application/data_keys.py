@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from vault_svc.application.expiring_cache import ExpiringCache
+from mesh.expiring_cache import ExpiringCache
 from vault_svc.application.ports.card_cipher import CardCipher, CipherOf
 from vault_svc.application.ports.card_store import CardStore, StoredDataKey
 from vault_svc.application.ports.key_provider import FingerprintKey, KeyProvider

@@ -95,7 +95,9 @@ class GrpcPspConnectors:
             reference=attempt.id,
             amount={"value": payment.amount, "currency": payment.currency},
         )
-        return await self._ask(request, timeout_ms)
+        automatic = payment.capture_method is CaptureMethod.AUTOMATIC
+        # No capture may begin before the attempt is known to be approved, so anything else was not asked for.
+        return await self._ask(request, timeout_ms, captured=payment.amount if automatic else 0)
 
     async def ask_modification(self, modification: Modification, *, timeout_ms: int) -> Outcome:
         """Ask the PSP by our reference what became of a capture, void or refund."""
@@ -141,9 +143,11 @@ class GrpcPspConnectors:
         )
         return self._stub.Refund(refund, timeout=timeout_seconds, metadata=metadata)
 
-    async def _ask(self, request: messages.SyncRequest, timeout_ms: int) -> Outcome:
+    async def _ask(self, request: messages.SyncRequest, timeout_ms: int, *, captured: int | None = None) -> Outcome:
+        """Ask; an approval that captured another amount than `captured` contradicts what was asked for: UNKNOWN."""
         timeout_seconds = timeout_ms / 1000
-        outcome = await _outcome(self._stub.Sync(request, timeout=timeout_seconds, metadata=call_metadata()))
+        call = self._stub.Sync(request, timeout=timeout_seconds, metadata=call_metadata())
+        outcome = await _outcome(call, captured=captured)
         if outcome.kind is OutcomeKind.NOT_SENT:
             # The question was not sent; that says nothing about the operation it asks about.
             return Outcome(OutcomeKind.UNKNOWN, code=outcome.code, raw_code=outcome.raw_code)
@@ -169,14 +173,17 @@ async def _sent(call: Awaitable[_Answer]) -> Outcome:
     return outcome
 
 
-async def _outcome(call: Awaitable[_Answer]) -> Outcome:
+async def _outcome(call: Awaitable[_Answer], *, captured: int | None = None) -> Outcome:
     try:
         answer = await call
     except grpc.aio.AioRpcError as error:
         return outcome_of_error(error)
     outcome = answer.outcome
+    kind = _KINDS.get(outcome.kind, OutcomeKind.UNKNOWN)
+    if kind is OutcomeKind.APPROVED and captured not in {None, outcome.captured_amount}:
+        return Outcome(OutcomeKind.UNKNOWN, psp_reference=outcome.psp_reference, code="amount_mismatch")
     return Outcome(
-        kind=_KINDS.get(outcome.kind, OutcomeKind.UNKNOWN),
+        kind=kind,
         psp_reference=outcome.psp_reference,
         code=outcome.code,
         raw_code=outcome.raw_code,

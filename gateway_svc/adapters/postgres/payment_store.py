@@ -134,9 +134,13 @@ class PostgresPaymentStore:
         await self._database.call("gateway.require_review", payment_id, reference)
 
     async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
-        """List (`PAYMENT` or `MODIFICATION`, id) of what nobody has moved for `grace_ms`."""
+        """Hand out (`PAYMENT` or `MODIFICATION`, id) of what nobody has moved for `grace_ms`, in turns."""
         rows = await self._database.call_many("gateway.stalled_work", grace_ms, limit)
         return [(str(row["kind"]), str(row["id"])) for row in rows]
+
+    async def purge_idempotency_keys(self, limit: int) -> int:
+        """Delete at most `limit` idempotency keys whose 30 days are over, and tell how many."""
+        return int((await self._row("gateway.purge_idempotency_keys", limit))["purged"])
 
     async def get_payment(self, merchant_id: str, payment_id: str) -> View:
         """Read a merchant's payment."""

@@ -22,6 +22,7 @@ AS $$
         'amount_refunded', p.amount_refunded,
         'amount_capture_pending', p.amount_capture_pending,
         'amount_refund_pending', p.amount_refund_pending,
+        'final_capture_pending', p.final_capture_pending,
         'void_pending', p.void_pending,
         'decline', CASE
             WHEN p.decline_code IS NOT NULL

@@ -1,5 +1,6 @@
 -- Records what came of an attempt, and what that makes of its payment. A final attempt never changes: the late second
--- recorder gets applied = false. Raises PY002 for a transition the state machine does not have.
+-- recorder gets applied = false, and the payment as it is the answer of its key, or as it stands while there is none.
+-- Raises PY002 for a transition the state machine does not have.
 CREATE OR REPLACE FUNCTION gateway.record_attempt(
     p_payment_id text,
     p_attempt_id text,
@@ -45,11 +46,20 @@ BEGIN
     applied := v_before.status IN ('SENDING', 'UNKNOWN');
     IF NOT applied THEN
         SELECT * INTO p FROM gateway.payment AS x WHERE x.id = p_payment_id;
-        payment := gateway.payment_view(p);
+        -- The first caller is told what all will be who repeat its call, whatever was captured or refunded since.
+        SELECT k.answer INTO payment
+        FROM gateway.idempotency_key AS k
+        WHERE k.merchant_id = p.merchant_id AND k.key = p.idempotency_key
+            AND k.payment_id = p.id AND k.modification_id IS NULL;
+        payment := coalesce(payment, gateway.payment_view(p));
         RETURN;
     END IF;
-    IF v_status = 'NOT_SENT' AND (v_before.status = 'UNKNOWN' OR v_before.asks > 0 OR p_asked) THEN
-        -- A later call that was not sent tells nothing of the first, which may have reached the PSP.
+    IF (v_status = 'NOT_SENT' AND (v_before.status = 'UNKNOWN' OR v_before.asks > 0 OR p_asked))
+        OR (v_status = 'DECLINED' AND (v_before.asks > 0 OR p_asked)
+            AND NOT gateway.is_definite(p_psp_reference, p_code))
+    THEN
+        -- A call that was not sent, or was turned away, tells nothing of the others, which may have reached the PSP.
+        -- The recorder may not know of them: it judged by the record as it was when it began to send.
         v_status := 'UNKNOWN';
         v_next := 'PROCESSING';
     END IF;
@@ -69,6 +79,7 @@ BEGIN
             ELSE coalesce(p_network_transaction_id, '') END,
         asks = x.asks + p_asked::integer,
         not_founds = CASE WHEN p_not_found THEN x.not_founds + 1 ELSE 0 END,
+        swept_at = NULL,
         updated_at = v_now
     WHERE x.payment_id = p_payment_id AND x.ordinal = v_before.ordinal
     RETURNING * INTO a;

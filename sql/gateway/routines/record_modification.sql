@@ -1,5 +1,6 @@
 -- Records what came of a capture, void or refund, and what that makes of its payment. A final one never changes: the
--- late second recorder gets applied = false. Raises PY002 for a transition the state machine does not have.
+-- late second recorder gets applied = false, and after a capture or void the payment as it is the answer of its key.
+-- Raises PY002 for a transition the state machine does not have.
 CREATE OR REPLACE FUNCTION gateway.record_modification(
     p_modification_id text,
     p_status text,
@@ -17,6 +18,7 @@ SET search_path = gateway, pg_temp
 AS $$
 DECLARE
     v_now timestamptz;
+    v_status text := p_status;
     v_first boolean;
     v_event text;
     p gateway.payment;
@@ -34,39 +36,49 @@ BEGIN
     applied := m.status IN ('SENDING', 'UNKNOWN');
     IF NOT applied THEN
         modification := gateway.modification_view(m);
-        payment := gateway.payment_view(p);
+        -- As in record_attempt: the first caller is told what all will be who repeat its call.
+        SELECT k.answer INTO payment
+        FROM gateway.idempotency_key AS k
+        WHERE k.merchant_id = m.merchant_id AND k.key = m.idempotency_key
+            AND k.modification_id = m.id AND m.kind <> 'REFUND';
+        payment := coalesce(payment, gateway.payment_view(p));
         RETURN;
     END IF;
     IF p_status IS NULL OR p_status NOT IN ('SUCCEEDED', 'FAILED', 'UNKNOWN') THEN
         PERFORM gateway.fault(format('a modification can''t go from %s to %s', m.status, coalesce(p_status, 'null')));
     END IF;
-    v_first := m.status = 'SENDING' OR p_status <> 'UNKNOWN';
+    IF v_status = 'FAILED' AND (m.asks > 0 OR p_asked) AND NOT gateway.is_definite(p_psp_reference, p_code) THEN
+        -- As in record_attempt: a call not sent or turned away tells nothing of those that others have made since.
+        v_status := 'UNKNOWN';
+    END IF;
+    v_first := m.status = 'SENDING' OR v_status <> 'UNKNOWN';
     v_now := clock_timestamp();
     UPDATE gateway.modification AS x
-    SET status = p_status::gateway.modification_status,
-        under_review = x.under_review AND p_status = 'UNKNOWN',
+    SET status = v_status::gateway.modification_status,
+        under_review = x.under_review AND v_status = 'UNKNOWN',
         psp_reference = CASE WHEN v_first THEN coalesce(nullif(p_psp_reference, ''), x.psp_reference)
             ELSE x.psp_reference END,
         code = CASE WHEN v_first THEN coalesce(p_code, '') ELSE x.code END,
         raw_code = CASE WHEN v_first THEN coalesce(p_raw_code, '') ELSE x.raw_code END,
         asks = x.asks + p_asked::integer,
         not_founds = CASE WHEN p_not_found THEN x.not_founds + 1 ELSE 0 END,
+        swept_at = NULL,
         updated_at = v_now
     WHERE x.id = p_modification_id
     RETURNING * INTO m;
-    IF p_status = 'UNKNOWN' THEN
+    IF v_status = 'UNKNOWN' THEN
         v_event := CASE WHEN v_first THEN 'MODIFICATION_UNKNOWN' END;
         UPDATE gateway.payment AS x
         SET seq = x.seq + v_first::integer, updated_at = v_now
         WHERE x.id = p.id
         RETURNING * INTO p;
     ELSE
-        IF p_status = 'SUCCEEDED' THEN
+        IF v_status = 'SUCCEEDED' THEN
             PERFORM gateway.post_modification(p, m);
         END IF;
         p := gateway.settle_modification(p, m);
         v_event := CASE
-            WHEN p_status = 'FAILED' THEN m.kind || '_FAILED'
+            WHEN v_status = 'FAILED' THEN m.kind || '_FAILED'
             WHEN m.kind = 'VOID' THEN 'PAYMENT_VOIDED'
             WHEN m.kind = 'REFUND' THEN 'REFUND_SUCCEEDED'
             WHEN p.status = 'SUCCEEDED' THEN 'PAYMENT_SUCCEEDED'
@@ -78,7 +90,7 @@ BEGIN
     IF v_event IS NOT NULL THEN
         PERFORM gateway.add_event(p, v_event, payment, NULL, modification);
     END IF;
-    IF p_status <> 'UNKNOWN' THEN
+    IF v_status <> 'UNKNOWN' THEN
         UPDATE gateway.idempotency_key AS k
         SET answer = CASE m.kind WHEN 'REFUND' THEN modification ELSE payment END, lease_until = NULL
         WHERE k.merchant_id = m.merchant_id AND k.key = m.idempotency_key;

@@ -34,7 +34,10 @@ class ScriptedConnectors(stubs.ConnectorServiceServicer):
 
     async def Sync(self, request: Any, _context: Any) -> messages.SyncResponse:  # noqa: N802
         self.asked.append(request.reference)
-        return messages.SyncResponse(outcome=self._next(request.reference))
+        outcome = self._next(request.reference)
+        # These tests pay with immediate capture.
+        outcome.captured_amount = request.amount.value
+        return messages.SyncResponse(outcome=outcome)
 
     async def Capture(self, request: Any, _context: Any) -> messages.CaptureResponse:  # noqa: N802
         self.sent.append(request.reference)

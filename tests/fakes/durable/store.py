@@ -32,6 +32,8 @@ class FakeStore:
     record_away: int = 0
     records: list[tuple[str, str]] = field(default_factory=list)
     stalled: list[tuple[str, str]] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
+    expired_keys: int = 0
 
     def add_payment(self, payment_id: str, *accounts: str, capture_method: str = "AUTOMATIC", **attempt: Any) -> JSON:
         """Add a payment as the request leaves it: the first attempt is begun at the first account."""
@@ -142,7 +144,15 @@ class FakeStore:
     async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
         self._be_away()
         assert grace_ms > 0
-        return self.stalled[:limit]
+        self.limits.append(limit)
+        handed_out, self.stalled = self.stalled[:limit], self.stalled[limit:]
+        return handed_out
+
+    async def purge_idempotency_keys(self, limit: int) -> int:
+        self._be_away()
+        purged = min(limit, self.expired_keys)
+        self.expired_keys -= purged
+        return purged
 
     def _be_away(self, *, recording: bool = False) -> None:
         if recording and self.record_away > 0:

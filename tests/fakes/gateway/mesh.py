@@ -74,10 +74,11 @@ class RunningMesh:
         return merchants_grpc.MerchantServiceStub(self.channel("operator"))
 
     def metadata(self, key: str = "", *, api_key: str = "") -> tuple[tuple[str, str], ...]:
-        """Give the metadata of a call with an idempotency key, a new one when none is given."""
+        """Give the metadata of a call as the edge sends it, with a new idempotency key when none is given."""
         return (
             ("authorization", f"Bearer {api_key or self.secret_key}"),
             ("idempotency-key", key or new_id("key")),
+            ("x-payera-body-fields", ""),
         )
 
     def request(self, **changes: Any) -> payments_pb2.CreatePaymentRequest:

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway_svc.application.ports import Begun, Disposition, NewModification, NewPayment, Operation, View
@@ -122,7 +122,9 @@ class FakePaymentStore:
         attempt = next(item for item in payment["attempts"] if item["id"] == attempt_id)
         if attempt["status"] in OPEN:
             status, payment_status = verdict.attempt_status.value, verdict.payment_status.value
-            if status == "NOT_SENT" and (attempt["status"] == "UNKNOWN" or attempt["asks"] or asked):
+            others = bool(attempt["asks"] or asked)
+            unsent = status == "NOT_SENT" and (others or attempt["status"] == "UNKNOWN")
+            if unsent or (status == "DECLINED" and others and not _is_definite(verdict)):
                 status, payment_status = "UNKNOWN", "PROCESSING"
             first = _change(attempt, status, verdict, ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])], asked)
             payment["status"] = payment_status
@@ -134,6 +136,9 @@ class FakePaymentStore:
             self._touch(payment, event=first)
             if payment_status != "PROCESSING":
                 self._keep_answer(payment_id, self._payment_view(payment_id))
+        else:
+            self._leave("record_attempt")
+            return self._answer_of(payment_id) or self._payment_view(payment_id)
         self._leave("record_attempt")
         return self._payment_view(payment_id)
 
@@ -166,6 +171,9 @@ class FakePaymentStore:
         payment = self._any(modification["payment_id"])
         if modification["status"] in OPEN:
             allowed = MODIFICATION_TRANSITIONS[ModificationStatus(modification["status"])]
+            if verdict.status is ModificationStatus.FAILED and (modification["asks"] or asked):
+                unsure = replace(verdict, status=ModificationStatus.UNKNOWN)
+                verdict = verdict if _is_definite(verdict) else unsure
             first = _change(modification, verdict.status.value, verdict, allowed, asked)
             modification["updated_us"] = self._tick()
             if verdict.status is not ModificationStatus.UNKNOWN:
@@ -177,6 +185,9 @@ class FakePaymentStore:
                 refund = modification["kind"] == "REFUND"
                 answer = copy.deepcopy(modification) if refund else self._payment_view(payment["id"])
                 self._keep_answer(modification_id, answer)
+        elif modification["kind"] != "REFUND":
+            self._leave("record_modification")
+            return copy.deepcopy(modification), self._answer_of(modification_id) or self._payment_view(payment["id"])
         self._leave("record_modification")
         return copy.deepcopy(modification), self._payment_view(payment["id"])
 
@@ -223,7 +234,7 @@ class FakePaymentStore:
     async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
         self._enter("list_payments")
         found = [
-            {name: value for name, value in payment.items() if name not in {"attempts", "final_capture_pending"}}
+            {name: value for name, value in payment.items() if name != "attempts"}
             for payment in self.payments.values()
             if payment["merchant_id"] == merchant_id
             and all(filters.get(name) in {None, payment[name]} for name in ("status", "merchant_reference", "currency"))
@@ -296,6 +307,9 @@ class FakePaymentStore:
         row = self.keys[self.owners[reference]]
         row.answer, row.lease_until = answer, None
 
+    def _answer_of(self, reference: str) -> JSON | None:
+        return copy.deepcopy(self.keys[self.owners[reference]].answer)
+
     def _any(self, payment_id: str) -> JSON:
         payment = self.payments.get(payment_id)
         if payment is None:
@@ -310,7 +324,6 @@ class FakePaymentStore:
 
     def _payment_view(self, payment_id: str) -> JSON:
         view = copy.deepcopy(self.payments[payment_id])
-        view.pop("final_capture_pending")
         for name, kind, keys in (("captures", "CAPTURE", ("amount", "final")), ("voids", "VOID", ())):
             view[name] = [
                 {key: item[key] for key in ("id", *keys, "status", "code", "raw_code", "created_us")}
@@ -384,6 +397,11 @@ def _change(
     record["asks"] += asked
     record["not_founds"] = record["not_founds"] + 1 if verdict.not_found else 0
     return not again
+
+
+def _is_definite(verdict: AttemptVerdict | ModificationVerdict) -> bool:
+    """Tell whether a decline says what became of an operation that was asked for, or repeated."""
+    return bool(verdict.psp_reference) and verdict.code != "duplicate_transaction"
 
 
 def _allowed_amount(payment: JSON, new: NewModification, *, final: bool) -> int:

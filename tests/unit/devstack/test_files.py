@@ -8,7 +8,7 @@ from devstack.components import envoy
 from devstack.configuration import Configuration
 from devstack.doctor import examine
 from devstack.errors import MissingPartError
-from devstack.files import WIPED, write_files
+from devstack.files import PRIVATE, WIPED, write_files
 from tests.unit.devstack.stacks import a_configuration
 
 
@@ -26,6 +26,16 @@ def test_the_connectors_and_the_sandbox_know_the_same_accounts(configuration: Co
     assert [(item["account"], item["api_key"]) for item in accounts] == [("sandbox_a", "key-a"), ("sandbox_b", "key-b")]
     assert [(item["account"], item["api_key"]) for item in kept] == [("sandbox_a", "key-a"), ("sandbox_b", "key-b")]
     assert [item["base_url"] for item in accounts] == [f"http://127.0.0.1:{item['port']}" for item in kept]
+
+
+def test_other_users_enter_none_of_the_folders(configuration: Configuration) -> None:
+    (configuration.home / "kafka").mkdir(mode=0o755, parents=True)
+
+    write_files(configuration)
+
+    folders = [path for path in configuration.home.iterdir() if path.is_dir()]
+    assert {path.name for path in folders} == set(PRIVATE)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
 
 
 def test_keys_are_made_once_and_can_be_read_by_their_owner_only(configuration: Configuration) -> None:

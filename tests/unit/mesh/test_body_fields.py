@@ -17,7 +17,8 @@ RECURSIVE: Any = descriptor_pb2.DescriptorProto.DESCRIPTOR
 
 
 @pytest.mark.parametrize(
-    "listed", ["", "amount", "amount.value,token", "metadata.x.y.z", "captureMethod", "token,token"]
+    "listed",
+    ["", "amount", "amount.value,token", "metadata.x.y.z", "metadata.camelCase", "capture_method", "token,token"],
 )
 def test_known_paths(listed: str) -> None:
     assert BodyFields(CREATE).first_unknown(listed) is None
@@ -25,7 +26,14 @@ def test_known_paths(listed: str) -> None:
 
 @pytest.mark.parametrize(
     ("listed", "unknown"),
-    [("a", "a"), ("token,b,c", "b"), ("amount.metadata", "amount.metadata"), ("token.x", "token.x"), (".", ".")],
+    [
+        ("a", "a"),
+        ("token,b,c", "b"),
+        ("amount.metadata", "amount.metadata"),
+        ("token.x", "token.x"),
+        (".", "."),
+        ("captureMethod", "captureMethod"),
+    ],
 )
 def test_unknown_paths(listed: str, unknown: str) -> None:
     assert BodyFields(CREATE).first_unknown(listed) == unknown

@@ -87,3 +87,13 @@ def test_the_metrics_page_is_served_until_it_is_stopped() -> None:
 
 def test_no_address_means_no_page() -> None:
     serve_metrics("", Metrics("gateway_svc"))()
+
+
+@pytest.mark.parametrize("listen", ["{taken}", "nonsense", "127.0.0.1:99999", "127.0.0.1:http/2"])
+def test_a_metrics_page_that_can_not_be_served_names_its_variable(listen: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = listen.format(taken=f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(OSError, match="PAYERA_METRICS_LISTEN"):
+            serve_metrics(address, Metrics("gateway_svc"))

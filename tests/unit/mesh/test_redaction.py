@@ -126,6 +126,18 @@ def test_a_log_line_is_json_without_secrets(output: Output) -> None:
     assert line["missing"] is None
 
 
+def test_every_line_begins_with_when_how_grave_who_and_what(output: Output) -> None:
+    logger = configure_logging("gateway_svc", "info")
+
+    logger.info("call", code="OK")
+    structlog.get_logger().warning("elsewhere", code="OK")
+    logging.getLogger("library").error("away")
+
+    lines = output.lines()
+    assert [list(line)[:4] for line in lines] == [["timestamp", "level", "service", "event"]] * 3
+    assert {line["service"] for line in lines} == {"gateway_svc"}
+
+
 def test_the_same_text_is_masked_each_time(output: Output) -> None:
     logger = configure_logging("gateway_svc", "info")
 

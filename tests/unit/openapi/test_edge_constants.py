@@ -1,5 +1,6 @@
 """What the edge's configuration repeats of the contracts is what the contracts say."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -11,11 +12,13 @@ from payera.vault.v1 import token_service_pb2
 from tests.unit.openapi.tools import ROOT, tool
 
 LUA = (ROOT / "envoy" / "edge.lua").read_text(encoding="utf-8")
+REQUEST_LUA = (ROOT / "envoy" / "request.lua").read_text(encoding="utf-8")
+OPENAPI = json.loads((ROOT / "gen" / "openapi.json").read_text(encoding="utf-8"))
 TEMPLATE = (ROOT / "envoy" / "envoy.template.yaml").read_text(encoding="utf-8")
 
 
-def lua_set(name: str) -> set[str]:
-    match = re.search(rf"^local {name} = {{(.*?)}}", LUA, re.MULTILINE)
+def lua_set(name: str, script: str = LUA) -> set[str]:
+    match = re.search(rf"^local {name} = {{(.*?)}}", script, re.MULTILINE)
     assert match is not None
     return set(re.findall(r"(\w+) = true", match[1]))
 
@@ -39,6 +42,28 @@ def test_the_script_knows_the_maps_and_booleans_of_public_requests() -> None:
     maps = {item.name for item in fields if item.message_type is not None and item.message_type.GetOptions().map_entry}
     assert lua_set("MAPS") == maps
     assert lua_set("BOOLEANS") == {item.name for item in fields if item.type == FieldDescriptor.TYPE_BOOL}
+
+
+def test_the_script_knows_the_integers_of_request_bodies() -> None:
+    integers = {FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64}
+    names = {item.name for item in public_request_fields() if item.type in integers}
+    assert lua_set("INTEGERS") == names - lua_set("PAGE_PARAMETERS", REQUEST_LUA)
+
+
+def test_the_script_knows_the_resources_and_the_query_parameters_of_the_reference() -> None:
+    assert lua_set("RESOURCES", REQUEST_LUA) == {re.split("[/:]", path)[2] for path in OPENAPI["paths"]}
+    paged = lua_set("PAGE_PARAMETERS", REQUEST_LUA)
+    block = REQUEST_LUA[REQUEST_LUA.index("local PARAMETERS") : REQUEST_LUA.index("local byte")]
+    own = {
+        path: set(re.findall(r"(\w+) = true", names))
+        for path, names in re.findall(r'\["(.*?)"\] = {(.*?)}', block, re.DOTALL)
+    }
+    for path, methods in OPENAPI["paths"].items():
+        for method, operation in methods.items():
+            entries = operation.get("parameters", ())
+            documented = {entry["name"] for entry in entries if entry.get("in") == "query"}
+            assert documented - paged == (own.pop(path, set()) if method == "get" else set()), path
+    assert own == {}
 
 
 def test_no_public_request_has_a_field_for_decimal_numbers() -> None:
@@ -79,6 +104,7 @@ def test_the_configuration_has_the_placeholders_that_renderers_fill() -> None:
         "LUA_PATH",
         "OPENAPI_PATH",
         "REDOC_PATH",
+        "REQUEST_LUA_PATH",
         "REST_PORT",
         "TLS_DIRECTORY",
         "VAULT_HOST",

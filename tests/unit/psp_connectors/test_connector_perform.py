@@ -40,6 +40,7 @@ from tests.fakes.connectors.ports import (
 )
 
 DEADLINE = 1010.0
+DASHED_NUMBER = "-".join(CARD_NUMBER[start : start + 4] for start in range(0, len(CARD_NUMBER), 4))
 NOTHING_SENT = NotSent(NotSentReason.CONNECT_FAILED)
 
 
@@ -275,6 +276,7 @@ def lying(**fields: object) -> Connector:
         ({"psp_reference": "x" * 129}, "unreadable_answer"),
         ({"psp_reference": "a\nb"}, "unreadable_answer"),
         ({"psp_reference": f"ch_{CARD_NUMBER}"}, "unreadable_answer"),
+        ({"psp_reference": f"ch_{DASHED_NUMBER}"}, "unreadable_answer"),
         ({"kind": OutcomeKind.NOT_SENT}, "contradictory_answer"),
         ({"kind": OutcomeKind.NOT_FOUND}, "contradictory_answer"),
     ],
@@ -285,10 +287,9 @@ async def test_guard_turns_impossible_outcomes_into_unknown(fields: dict[str, ob
     assert CARD_NUMBER not in repr(outcome)
 
 
-async def test_guard_drops_texts_that_hold_the_card() -> None:
-    bench = Bench(
-        connector=lying(kind=OutcomeKind.DECLINED, raw_code=f"bad {CARD_NUMBER}", network_transaction_id=CARD_NUMBER)
-    )
+@pytest.mark.parametrize("number", [CARD_NUMBER, DASHED_NUMBER, ".".join(CARD_NUMBER)])
+async def test_guard_drops_texts_that_hold_the_card(number: str) -> None:
+    bench = Bench(connector=lying(kind=OutcomeKind.DECLINED, raw_code=f"bad:{number}", network_transaction_id=number))
     outcome = await bench.authorize()
     assert outcome.kind is OutcomeKind.DECLINED
     assert (outcome.raw_code, outcome.network_transaction_id) == ("", "")

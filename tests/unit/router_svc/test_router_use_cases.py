@@ -1,11 +1,7 @@
 """Lists at hand for five seconds, the default for merchants that have none."""
 
-import inspect
-
 import pytest
 
-import router_svc.application.expiring_cache as routers_cache
-import vault_svc.application.expiring_cache as vaults_cache
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from mesh.settings import SettingsError, load
@@ -105,7 +101,3 @@ def test_default_accounts_come_from_the_environment() -> None:
 def test_wrong_default_accounts_stop_the_start(text: str) -> None:
     with pytest.raises(SettingsError, match="PAYERA_DEFAULT_PRIORITIES"):
         settings(PAYERA_DEFAULT_PRIORITIES=text).default_accounts()
-
-
-def test_the_routers_cache_is_the_one_the_vaults_tests_check() -> None:
-    assert inspect.getsource(routers_cache) == inspect.getsource(vaults_cache)

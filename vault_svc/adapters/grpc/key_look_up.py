@@ -9,13 +9,15 @@ from payera.keys.v1 import key_service_pb2_grpc as keys_grpc
 
 from mesh.channels import call_metadata
 from mesh.context import KeyScope, Principal
+from mesh.expiring_cache import ExpiringCache
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from mesh.server import KeyRecord
-from vault_svc.application.expiring_cache import ExpiringCache
 
 # The contract allows five seconds, counted from the moment the gateway was asked.
-_ANSWER_LIFE_SECONDS: Final = 5.0
+_KNOWN_SECONDS: Final = 5.0
+# A key that was just made works within this time, should somebody have tried it before.
+_UNKNOWN_SECONDS: Final = 2.0
 _ANSWERS_MAX: Final = 10_000
 _TIMEOUT_SECONDS: Final = 2.0
 _SCOPES: Final = frozenset(scope.value for scope in KeyScope)
@@ -24,14 +26,17 @@ _SCOPES: Final = frozenset(scope.value for scope in KeyScope)
 class KeyLookUp:
     """Tells whose API key it is.
 
-    Answers, also that a key is unknown, are kept for five seconds and reused while the gateway is away. At most 10,000
-    are kept, and calls at the same time for one key ask once.
+    What is known of a key is kept for five seconds, that it is unknown for two; both hold while the gateway is away.
+    At most 10,000 of each are kept, and calls at the same time for one key ask once.
     """
 
     def __init__(self, channel: grpc.aio.Channel, *, monotonic: Callable[[], float]) -> None:
         self._stub = keys_grpc.KeyServiceStub(channel)
         self._answers: ExpiringCache[bytes, KeyRecord | None] = ExpiringCache(
-            life_seconds=_ANSWER_LIFE_SECONDS, entries_max=_ANSWERS_MAX, monotonic=monotonic
+            life_seconds=_KNOWN_SECONDS,
+            none_life_seconds=_UNKNOWN_SECONDS,
+            entries_max=_ANSWERS_MAX,
+            monotonic=monotonic,
         )
 
     async def look_up(self, key_sha256: bytes) -> KeyRecord | None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,31 @@ async def test_every_kind_of_answer_comes_through_but_not_found_of_a_sent_operat
     else:
         assert sent == Outcome(kind, "p", "c", "r", "n")
     assert asked.kind is (OutcomeKind.UNKNOWN if kind is OutcomeKind.NOT_SENT else kind)
+
+
+@pytest.mark.parametrize(
+    ("capture_method", "captured", "kind"),
+    [
+        (CaptureMethod.AUTOMATIC, 1050, OutcomeKind.APPROVED),
+        (CaptureMethod.AUTOMATIC, 0, OutcomeKind.UNKNOWN),
+        (CaptureMethod.AUTOMATIC, 1000, OutcomeKind.UNKNOWN),
+        (CaptureMethod.MANUAL, 0, OutcomeKind.APPROVED),
+        (CaptureMethod.MANUAL, 50, OutcomeKind.UNKNOWN),
+    ],
+)
+async def test_an_approval_found_by_a_question_counts_only_when_as_much_was_captured_as_was_asked_for(
+    client: GrpcPspConnectors,
+    script: ScriptedConnectors,
+    capture_method: CaptureMethod,
+    captured: int,
+    kind: OutcomeKind,
+) -> None:
+    say(script, outcome_pb2.OUTCOME_KIND_APPROVED, psp_reference="p", amount=1050, captured_amount=captured)
+    payment = replace(PAYMENT, capture_method=capture_method)
+    outcome = await client.ask_attempt(payment, ATTEMPT, timeout_ms=5000)
+    assert outcome.kind is kind
+    assert outcome.psp_reference == "p"
+    assert outcome.code == ("" if kind is OutcomeKind.APPROVED else "amount_mismatch")
 
 
 async def test_an_answer_without_a_kind_is_unknown(client: GrpcPspConnectors, script: ScriptedConnectors) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from mesh.expiring_cache import ExpiringCache
 from tests.fakes.vault.clocks import FakeMonotonic
-from vault_svc.application.expiring_cache import ExpiringCache
 
 
 @dataclass(slots=True)
@@ -134,3 +134,62 @@ async def test_an_answer_of_none_is_kept_too() -> None:
     await cache.get_or_load("key", load)
     await cache.get_or_load("key", load)
     assert asked == 1
+
+
+class Shelf:
+    """Has some things, and counts how often it was asked for each."""
+
+    def __init__(self, *things: str) -> None:
+        self.things = set(things)
+        self.asked: list[str] = []
+        self.monotonic = FakeMonotonic()
+        self.cache: ExpiringCache[str, str | None] = ExpiringCache(
+            life_seconds=5.0, none_life_seconds=2.0, entries_max=3, monotonic=self.monotonic
+        )
+
+    async def look_up(self, key: str) -> str | None:
+        async def load() -> str | None:
+            self.asked.append(key)
+            return key if key in self.things else None
+
+        return await self.cache.get_or_load(key, load)
+
+
+async def test_that_there_is_nothing_is_kept_for_a_shorter_time() -> None:
+    shelf = Shelf("there")
+    for _ in range(2):
+        assert await shelf.look_up("there") == "there"
+        assert await shelf.look_up("new") is None
+    shelf.monotonic.seconds += 1.999
+    assert await shelf.look_up("new") is None
+    shelf.things.add("new")
+    shelf.monotonic.seconds += 0.001
+    assert await shelf.look_up("new") == "new"
+    assert await shelf.look_up("there") == "there"
+    assert shelf.asked == ["there", "new", "new"]
+    shelf.things.remove("new")
+    shelf.monotonic.seconds += 5.0
+    assert await shelf.look_up("new") is None
+    assert shelf.cache.get("new") is None
+
+
+async def test_asking_for_what_does_not_exist_drives_no_value_out() -> None:
+    shelf = Shelf("a", "b", "c")
+    for key in "abc":
+        await shelf.look_up(key)
+    for number in range(10):
+        assert await shelf.look_up(f"guess {number}") is None
+    asked = len(shelf.asked)
+    for key in ("a", "b", "c", "guess 9", "guess 7"):
+        await shelf.look_up(key)
+    assert len(shelf.asked) == asked
+    await shelf.look_up("guess 6")
+    assert len(shelf.asked) == asked + 1
+
+
+async def test_a_dropped_answer_is_asked_for_again_also_when_it_was_none() -> None:
+    shelf = Shelf()
+    await shelf.look_up("a")
+    shelf.cache.drop("a")
+    await shelf.look_up("a")
+    assert shelf.asked == ["a", "a"]

@@ -11,19 +11,30 @@ Value = TypeVar("Value")
 class ExpiringCache(Generic[Key, Value]):
     """Keeps up to `entries_max` values for `life_seconds` each, counted from when their load began.
 
+    The answer None, that there is no such thing, is kept for `none_life_seconds`, the same as values unless told. Such
+    answers have `entries_max` places of their own, so that asking for what does not exist drives no value out.
     A failed load is not kept: everyone who waited for it gets its error, and the next one loads again.
     """
 
-    def __init__(self, *, life_seconds: float, entries_max: int, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        life_seconds: float,
+        entries_max: int,
+        monotonic: Callable[[], float],
+        none_life_seconds: float | None = None,
+    ) -> None:
         self._life_seconds = life_seconds
+        self._none_life_seconds = life_seconds if none_life_seconds is None else none_life_seconds
         self._entries_max = entries_max
         self._monotonic = monotonic
-        self._entries: dict[Key, tuple[float, Value]] = {}
+        self._values: dict[Key, tuple[float, Value]] = {}
+        self._nones: dict[Key, tuple[float, Value]] = {}
         self._loads: dict[Key, asyncio.Task[Value]] = {}
 
     def get(self, key: Key) -> Value | None:
         """Give the value when it is there and its life is not over."""
-        entry = self._entries.get(key)
+        entry = self._values.get(key)
         if entry is None or self._monotonic() >= entry[0]:
             return None
         return entry[1]
@@ -33,7 +44,7 @@ class ExpiringCache(Generic[Key, Value]):
 
         A caller that is cancelled leaves the load running for the others.
         """
-        entry = self._entries.get(key)
+        entry = self._values.get(key) or self._nones.get(key)
         if entry is not None and self._monotonic() < entry[0]:
             return entry[1]
         task = self._loads.get(key)
@@ -45,28 +56,33 @@ class ExpiringCache(Generic[Key, Value]):
 
     def drop(self, key: Key) -> None:
         """Forget a value; a load under way still answers those who wait for it, but is not kept."""
-        self._entries.pop(key, None)
+        self._values.pop(key, None)
+        self._nones.pop(key, None)
         self._loads.pop(key, None)
 
     async def _load(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
         task = asyncio.current_task()
         # What is loaded may be as old as the moment at which it was asked for.
-        expiry = self._monotonic() + self._life_seconds
+        asked = self._monotonic()
         try:
             value = await load()
             if self._loads.get(key) is task:
-                self._keep(key, value, expiry)
+                self._keep(key, value, asked)
             return value
         finally:
             if self._loads.get(key) is task:
                 del self._loads[key]
 
-    def _keep(self, key: Key, value: Value, expiry: float) -> None:
-        # Taken out first, so that the order of the map is the order of expiry, and the first goes when it is full.
-        self._entries.pop(key, None)
-        while len(self._entries) >= self._entries_max:
-            del self._entries[next(iter(self._entries))]
-        self._entries[key] = (expiry, value)
+    def _keep(self, key: Key, value: Value, asked: float) -> None:
+        # Taken out first, so that the order of a map is the order of expiry, and the first goes when it is full.
+        self._values.pop(key, None)
+        self._nones.pop(key, None)
+        entries, life_seconds = (
+            (self._nones, self._none_life_seconds) if value is None else (self._values, self._life_seconds)
+        )
+        while len(entries) >= self._entries_max:
+            del entries[next(iter(entries))]
+        entries[key] = (asked + life_seconds, value)
 
 
 def _observe(task: "asyncio.Task[Value]") -> None:

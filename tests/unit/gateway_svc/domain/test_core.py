@@ -1,0 +1,236 @@
+"""The core's laws, over every payment, attempt and outcome that Hypothesis can think of."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_svc.domain.cascade_policy import CASCADE_BY_CODE, MAX_ATTEMPTS, Cascade, may_cascade
+from gateway_svc.domain.core import (
+    AskAttempt,
+    Done,
+    RepeatAttempt,
+    ReviewAttempt,
+    StartAttempt,
+    judge_attempt,
+    judge_modification,
+    next_candidate,
+    next_modification_step,
+    next_step,
+)
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.payment import (
+    ATTEMPT_TRANSITIONS,
+    MODIFICATION_TRANSITIONS,
+    PAYMENT_TRANSITIONS,
+    Attempt,
+    AttemptStatus,
+    CaptureMethod,
+    Modification,
+    ModificationStatus,
+    Payment,
+    PaymentStatus,
+)
+from gateway_svc.domain.resolution import REPEAT_WINDOW_SECONDS, Ask, Repeat
+from tests.unit.gateway_svc.domain.payments import (
+    CODES,
+    attempt,
+    modification,
+    open_modifications,
+    open_payments,
+    outcomes,
+    payment,
+)
+
+
+def judged(before: Payment, outcome: Outcome, *, asked: bool) -> Payment:
+    """Give the payment as the verdict leaves it."""
+    last = before.attempts[-1]
+    verdict = judge_attempt(before, last, outcome, asked=asked)
+    after = replace(
+        last,
+        status=verdict.attempt_status,
+        code=verdict.code,
+        asks=last.asks + asked,
+        not_founds=last.not_founds + 1 if verdict.not_found else 0,
+    )
+    return replace(before, status=verdict.payment_status, attempts=(*before.attempts[:-1], after))
+
+
+@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+def test_every_verdict_is_a_legal_step(before: Payment, outcome: Outcome, *, asked: bool) -> None:
+    after = judged(before, outcome, asked=asked)
+    was, now = before.attempts[-1].status, after.attempts[-1].status
+    assert was is now is AttemptStatus.UNKNOWN or now in ATTEMPT_TRANSITIONS[was]
+    assert after.status is PaymentStatus.PROCESSING or after.status in PAYMENT_TRANSITIONS[PaymentStatus.PROCESSING]
+
+
+@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+def test_only_a_definite_answer_ends_an_attempt(before: Payment, outcome: Outcome, *, asked: bool) -> None:
+    last = before.attempts[-1]
+    status = judged(before, outcome, asked=asked).attempts[-1].status
+    first_call = not asked and not last.asks
+    expected = {
+        OutcomeKind.APPROVED: AttemptStatus.APPROVED,
+        OutcomeKind.DECLINED: AttemptStatus.DECLINED,
+        OutcomeKind.NOT_SENT: AttemptStatus.NOT_SENT,
+    }.get(outcome.kind, AttemptStatus.UNKNOWN)
+    if outcome.kind is OutcomeKind.NOT_SENT and (not first_call or last.status is AttemptStatus.UNKNOWN):
+        expected = AttemptStatus.UNKNOWN
+    turned_away = not outcome.psp_reference or outcome.code == "duplicate_transaction"
+    if outcome.kind is OutcomeKind.DECLINED and not first_call and turned_away:
+        expected = AttemptStatus.UNKNOWN
+    assert status is expected
+
+
+@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+def test_an_unknown_attempt_keeps_its_payment_open_and_never_cascades(
+    before: Payment, outcome: Outcome, *, asked: bool
+) -> None:
+    after = judged(before, outcome, asked=asked)
+    if after.attempts[-1].status is AttemptStatus.UNKNOWN:
+        assert after.status is PaymentStatus.PROCESSING
+        assert isinstance(next_step(after), AskAttempt | RepeatAttempt | ReviewAttempt)
+
+
+@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+def test_a_cascade_follows_a_cascadable_decline_or_an_unsent_call_only(
+    before: Payment, outcome: Outcome, *, asked: bool
+) -> None:
+    after = judged(before, outcome, asked=asked)
+    step = next_step(after)
+    if isinstance(step, StartAttempt):
+        last = after.attempts[-1]
+        assert last.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT}
+        if last.status is AttemptStatus.DECLINED:
+            assert CASCADE_BY_CODE.get(last.code, Cascade.NEVER) is not Cascade.NEVER
+        assert step.ordinal == len(after.attempts) + 1 <= MAX_ATTEMPTS
+        assert step.account not in {each.account for each in after.attempts}
+        assert step.account in {candidate.account for candidate in after.candidates}
+
+
+@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+def test_verdict_and_next_step_agree(before: Payment, outcome: Outcome, *, asked: bool) -> None:
+    """A payment left PROCESSING by a definite answer has an attempt to follow, and a final one has nothing to do."""
+    after = judged(before, outcome, asked=asked)
+    if after.status is not PaymentStatus.PROCESSING:
+        assert next_step(after) == Done()
+    elif after.attempts[-1].status is not AttemptStatus.UNKNOWN:
+        assert isinstance(next_step(after), StartAttempt)
+
+
+@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+def test_a_payment_ends_as_its_attempts_did(before: Payment, outcome: Outcome, *, asked: bool) -> None:
+    after = judged(before, outcome, asked=asked)
+    statuses = [each.status for each in after.attempts]
+    if statuses[-1] is AttemptStatus.APPROVED:
+        automatic = after.capture_method is CaptureMethod.AUTOMATIC
+        assert after.status is (PaymentStatus.SUCCEEDED if automatic else PaymentStatus.AUTHORIZED)
+    elif after.status is not PaymentStatus.PROCESSING:
+        declined = AttemptStatus.DECLINED in statuses
+        assert after.status is (PaymentStatus.DECLINED if declined else PaymentStatus.FAILED)
+
+
+@given(before=open_payments(), answers=st.lists(st.tuples(outcomes, st.booleans()), min_size=1, max_size=40))
+def test_whatever_is_answered_states_only_move_forward_and_attempts_are_bounded(
+    before: Payment, answers: list[tuple[Outcome, bool]]
+) -> None:
+    now = before
+    for outcome, asked in answers:
+        step = next_step(now)
+        if isinstance(step, Done | ReviewAttempt):
+            break
+        if isinstance(step, StartAttempt):
+            now = replace(now, attempts=(*now.attempts, attempt(step.ordinal)))
+        earlier = now.attempts[:-1]
+        now = judged(now, outcome, asked=asked or isinstance(step, AskAttempt | RepeatAttempt))
+        assert now.attempts[:-1] == earlier
+        assert len(now.attempts) <= MAX_ATTEMPTS
+        assert sum(each.status is AttemptStatus.APPROVED for each in now.attempts) <= 1
+        assert all(each.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT} for each in now.attempts[:-1])
+
+
+@given(before=open_payments())
+def test_no_attempt_is_repeated_after_the_window(before: Payment) -> None:
+    step = next_step(before)
+    if isinstance(step, RepeatAttempt):
+        assert step.attempt.age_seconds * 1000 + step.delay_ms < REPEAT_WINDOW_SECONDS * 1000
+
+
+@given(before=open_payments(), status=st.sampled_from(PaymentStatus))
+def test_what_is_final_or_under_review_is_left_alone(before: Payment, status: PaymentStatus) -> None:
+    assert next_step(replace(before, under_review=True)) == Done()
+    if status is not PaymentStatus.PROCESSING:
+        assert next_step(replace(before, status=status)) == Done()
+
+
+@given(before=open_modifications(), outcome=outcomes, asked=st.booleans())
+def test_every_verdict_on_a_modification_is_legal_and_definite(
+    before: Modification, outcome: Outcome, *, asked: bool
+) -> None:
+    status = judge_modification(before, outcome, asked=asked).status
+    assert before.status is status is ModificationStatus.UNKNOWN or status in MODIFICATION_TRANSITIONS[before.status]
+    if status is ModificationStatus.SUCCEEDED:
+        assert outcome.kind is OutcomeKind.APPROVED
+    if status is ModificationStatus.FAILED:
+        assert outcome.kind in {OutcomeKind.DECLINED, OutcomeKind.NOT_SENT}
+        if asked or before.asks:
+            assert outcome.kind is OutcomeKind.DECLINED
+            assert outcome.psp_reference
+            assert outcome.code != "duplicate_transaction"
+
+
+@given(before=open_modifications())
+def test_an_open_modification_is_settled_by_asking_first(before: Modification) -> None:
+    step = next_modification_step(before)
+    assert step != Done()
+    if before.status is ModificationStatus.SENDING:
+        assert isinstance(step, Ask)
+    if isinstance(step, Repeat):
+        assert before.age_seconds * 1000 + step.delay_ms < REPEAT_WINDOW_SECONDS * 1000
+
+
+@pytest.mark.parametrize("status", [ModificationStatus.SUCCEEDED, ModificationStatus.FAILED])
+def test_a_final_modification_is_left_alone(status: ModificationStatus) -> None:
+    assert next_modification_step(modification(status)) == Done()
+    assert next_modification_step(modification(under_review=True)) == Done()
+
+
+@given(codes=st.lists(st.sampled_from(CODES), max_size=MAX_ATTEMPTS + 2).map(tuple))
+def test_a_code_that_allows_one_cascade_allows_one(codes: tuple[str, ...]) -> None:
+    once = [code for code in codes if CASCADE_BY_CODE.get(code) is Cascade.ONCE]
+    if may_cascade(codes):
+        assert len(codes) < MAX_ATTEMPTS
+        assert CASCADE_BY_CODE[codes[-1]] is not Cascade.NEVER
+        assert CASCADE_BY_CODE[codes[-1]] is Cascade.ALWAYS or len(once) == 1
+
+
+def test_an_attempt_found_in_sending_is_asked_for_and_not_sent_again() -> None:
+    begun = payment(attempt(age_seconds=30))
+    assert isinstance(next_step(begun), AskAttempt)
+
+
+def test_candidates_are_tried_in_their_order_and_once() -> None:
+    declined = attempt(1, AttemptStatus.DECLINED, code="psp_unavailable")
+    assert next_step(payment(declined)) == StartAttempt(2, "psp_2", "ranked")
+    assert next_candidate(payment(declined, accounts=1)) is None
+    tried: list[Attempt] = [attempt(number, AttemptStatus.NOT_SENT) for number in range(1, MAX_ATTEMPTS + 1)]
+    assert next_candidate(payment(*tried, accounts=MAX_ATTEMPTS + 1)) is None
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_repetition_taken_for_a_duplicate_is_no_decline_of_the_first_call(*, asked: bool) -> None:
+    """The PSP says that it has this operation: that is the opposite of having declined it."""
+    duplicate = Outcome(OutcomeKind.DECLINED, psp_reference="psp_2", code="duplicate_transaction", raw_code="94")
+    open_payment = payment(attempt(1, AttemptStatus.UNKNOWN, asks=2, not_founds=2))
+    last = open_payment.attempts[-1]
+    assert judge_attempt(open_payment, last, duplicate, asked=asked).attempt_status is AttemptStatus.UNKNOWN
+    refund = modification(ModificationStatus.UNKNOWN, asks=2, not_founds=2)
+    assert judge_modification(refund, duplicate, asked=asked).status is ModificationStatus.UNKNOWN
+
+
+def test_a_first_call_that_is_declined_as_a_duplicate_is_declined() -> None:
+    duplicate = Outcome(OutcomeKind.DECLINED, psp_reference="psp_2", code="duplicate_transaction", raw_code="94")
+    begun = payment()
+    assert judge_attempt(begun, begun.attempts[0], duplicate, asked=False).payment_status is PaymentStatus.DECLINED
