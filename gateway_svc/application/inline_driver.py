@@ -127,12 +127,17 @@ class InlineDriver:
         return await self._sections.run(self._continue(work, found, operation, budget))
 
     async def _drive(self, work: Work, operation: Operation, budget: Budget) -> Answer:
+        began = self._environment.monotonic()
         begun = await self._begin(work)
         if begun.disposition not in {Disposition.CREATED, Disposition.STARTED}:
             return await self._continue(work, begun, operation, budget)
         state = _state_of(begun)
         reach = self._environment.crash_points.reach
         await reach(BEFORE_SEND)
+        if (self._environment.monotonic() - began) * 1000 > self.lease_ms:
+            # This process stood still for longer than the operation counts as ours: the durable driver may be asking by
+            # now. Sending after the PSP has forgotten the key would charge again.
+            return await self._settle(work, state, operation, budget, replayed=False)
         outcome = await work.send(state, budget.psp_timeout_ms())
         await reach(AFTER_SEND)
         recorded = await self._record(work, state, outcome)

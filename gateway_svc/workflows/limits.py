@@ -32,6 +32,9 @@ STEPS_MAX: Final = 100
 # A worker that died with a step in hand is noticed after this long.
 WORKFLOW_TASK_TIMEOUT: Final = timedelta(seconds=5)
 
+# A call is sent only while the record it rests on is this young; every PSP remembers a key for far longer.
+FRESH_SECONDS: Final = 60.0
+
 # Records are retried at once, outcome in hand: losing it would cost an ask at the PSP.
 RECORD_TRIES_MAX: Final = 6
 RECORD_FIRST_WAIT_SECONDS: Final = 0.05

@@ -1,5 +1,7 @@
 """Carries out one step of a capture, void or refund, as the core decides it from the record."""
 
+import time
+
 from temporalio import activity
 
 from gateway_svc.application.ports import PspConnectors
@@ -12,7 +14,7 @@ from gateway_svc.workflows.failures import refusals_as_failures
 from gateway_svc.workflows.limits import ASK_TIMEOUT_MS, SEND_TIMEOUT_MS
 from gateway_svc.workflows.messages import Advance, Plan
 from gateway_svc.workflows.ports import Crashes, StepObserver, StepStore
-from gateway_svc.workflows.recording import AFTER_RECORD, AFTER_SEND, BEFORE_SEND, record
+from gateway_svc.workflows.recording import AFTER_RECORD, AFTER_SEND, BEFORE_SEND, record, require_fresh
 
 
 class ModificationActivities:
@@ -27,6 +29,7 @@ class ModificationActivities:
     @activity.defn(name="advance_modification")
     async def advance_modification(self, order: Advance) -> Plan:
         """Carry the modification one step on and plan the next, like `PaymentActivities.advance_payment`."""
+        began = time.monotonic()
         with refusals_as_failures():
             view, _ = await self._store.load_modification(order.id)
             modification = modification_of(view)
@@ -39,15 +42,16 @@ class ModificationActivities:
                 return Plan(done=True)
             if isinstance(step, Done):
                 return Plan(done=True)
-            return _plan(await self._carry_out(modification, step))
+            return _plan(await self._carry_out(modification, step, began))
 
-    async def _carry_out(self, modification: Modification, step: Ask | Repeat) -> Modification:
+    async def _carry_out(self, modification: Modification, step: Ask | Repeat, began: float) -> Modification:
         if isinstance(step, Ask):
             self._observer.stepped("modification", "ask")
             outcome = await self._connectors.ask_modification(modification, timeout_ms=ASK_TIMEOUT_MS)
         else:
             self._observer.stepped("modification", "repeat")
             await self._crashes.reach(BEFORE_SEND)
+            require_fresh(began, time.monotonic())
             outcome = await self._connectors.modify(modification, timeout_ms=SEND_TIMEOUT_MS)
             await self._crashes.reach(AFTER_SEND)
         return await self._record(modification, outcome)

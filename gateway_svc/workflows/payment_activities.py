@@ -1,5 +1,7 @@
 """Carries out one step of a payment, as the core decides it from the record."""
 
+import time
+
 from temporalio import activity
 
 from gateway_svc.application.ports import PspConnectors
@@ -19,7 +21,7 @@ from gateway_svc.workflows.failures import refusals_as_failures
 from gateway_svc.workflows.limits import ASK_TIMEOUT_MS, SEND_TIMEOUT_MS
 from gateway_svc.workflows.messages import Advance, Plan
 from gateway_svc.workflows.ports import Crashes, StepObserver, StepStore
-from gateway_svc.workflows.recording import AFTER_RECORD, AFTER_SEND, BEFORE_SEND, record
+from gateway_svc.workflows.recording import AFTER_RECORD, AFTER_SEND, BEFORE_SEND, record, require_fresh
 
 
 class PaymentActivities:
@@ -38,6 +40,7 @@ class PaymentActivities:
         A step with a delay is carried out only when the order names it as waited for; otherwise it is planned. May be
         repeated after any crash: an attempt that was begun and not recorded is asked for, never begun again.
         """
+        began = time.monotonic()
         with refusals_as_failures():
             payment = payment_of(await self._store.load_payment(order.id))
             step = next_step(payment)
@@ -47,21 +50,23 @@ class PaymentActivities:
                 await record(lambda: self._store.require_review(payment.id, step.attempt.id))
                 self._observer.stepped("payment", "review")
                 return Plan(done=True)
-            return _plan(await self._carry_out(payment, step))
+            return _plan(await self._carry_out(payment, step, began))
 
-    async def _carry_out(self, payment: Payment, step: StartAttempt | AskAttempt | RepeatAttempt | Done) -> Payment:
+    async def _carry_out(
+        self, payment: Payment, step: StartAttempt | AskAttempt | RepeatAttempt | Done, began: float
+    ) -> Payment:
         if isinstance(step, StartAttempt):
-            return await self._start(payment, step)
+            return await self._start(payment, step, began)
         if isinstance(step, AskAttempt):
             self._observer.stepped("payment", "ask")
             outcome = await self._connectors.ask_attempt(payment, step.attempt, timeout_ms=ASK_TIMEOUT_MS)
             return await self._record(payment, step.attempt, outcome, asked=True)
         if isinstance(step, RepeatAttempt):
             self._observer.stepped("payment", "repeat")
-            return await self._send(payment, step.attempt, asked=True)
+            return await self._send(payment, step.attempt, began, asked=True)
         return payment
 
-    async def _start(self, payment: Payment, step: StartAttempt) -> Payment:
+    async def _start(self, payment: Payment, step: StartAttempt, began: float) -> Payment:
         begun, view = await self._store.begin_attempt(payment.id, step.ordinal, step.account, step.reason)
         payment = payment_of(view)
         if not begun:
@@ -69,10 +74,11 @@ class PaymentActivities:
             return payment
         self._observer.stepped("payment", "start")
         attempt = next(attempt for attempt in payment.attempts if attempt.ordinal == step.ordinal)
-        return await self._send(payment, attempt, asked=False)
+        return await self._send(payment, attempt, began, asked=False)
 
-    async def _send(self, payment: Payment, attempt: Attempt, *, asked: bool) -> Payment:
+    async def _send(self, payment: Payment, attempt: Attempt, began: float, *, asked: bool) -> Payment:
         await self._crashes.reach(BEFORE_SEND)
+        require_fresh(began, time.monotonic())
         outcome = await self._connectors.authorize(payment, attempt, timeout_ms=SEND_TIMEOUT_MS)
         await self._crashes.reach(AFTER_SEND)
         return await self._record(payment, attempt, outcome, asked=asked)

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from gateway_svc.workflows.failures import PASSING
-from gateway_svc.workflows.limits import RECORD_FIRST_WAIT_SECONDS, RECORD_TRIES_MAX
+from gateway_svc.workflows.limits import FRESH_SECONDS, RECORD_FIRST_WAIT_SECONDS, RECORD_TRIES_MAX
+from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
 T = TypeVar("T")
@@ -13,6 +14,16 @@ T = TypeVar("T")
 BEFORE_SEND: Final = "worker.before_send"
 AFTER_SEND: Final = "worker.after_send"
 AFTER_RECORD: Final = "worker.after_record"
+
+
+def require_fresh(began: float, now: float) -> None:
+    """Refuse to send on the strength of a record read at ``began``, both in seconds of one monotonic clock, long ago.
+
+    A worker that stood still may send after the PSP has forgotten the key, and so charge again. The step is tried anew
+    from the record, which has what was begun as SENDING: it is asked for.
+    """
+    if now - began > FRESH_SECONDS:
+        raise Refusal(Reason.DEADLINE_EXCEEDED)
 
 
 async def record(write: Callable[[], Awaitable[T]]) -> T:

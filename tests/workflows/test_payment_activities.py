@@ -3,8 +3,15 @@
 import copy
 from typing import Any
 
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from gateway_svc.workflows.failures import PASSING
+from gateway_svc.workflows.limits import FRESH_SECONDS
 from gateway_svc.workflows.messages import Advance
 from gateway_svc.workflows.payment_activities import PaymentActivities
+from gateway_svc.workflows.recording import require_fresh
+from mesh.refusal import Refusal
 from tests.fakes.durable.connectors import APPROVED, UNKNOWN, FakeConnectors
 from tests.fakes.durable.observing import FakeCrashes, FakeObserver
 from tests.fakes.durable.store import FakeStore
@@ -57,3 +64,37 @@ async def test_same_order_twice_asks_once() -> None:
     first = await activities.advance_payment(order)
     assert await activities.advance_payment(order) == first
     assert connectors.asked == ["pay_1_1"]
+
+
+def test_what_rests_on_an_old_record_is_not_sent() -> None:
+    require_fresh(began=100.0, now=100.0 + FRESH_SECONDS)
+    with pytest.raises(Refusal) as caught:
+        require_fresh(began=100.0, now=100.1 + FRESH_SECONDS)
+    assert caught.value.reason in PASSING, "the step is tried anew"
+
+
+class SlowStore(FakeStore):
+    """Begins an attempt, and then the worker stands still for an hour."""
+
+    def __init__(self, clock: list[float]) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def begin_attempt(self, *arguments: Any) -> tuple[bool, dict[str, Any]]:
+        begun, view = await super().begin_attempt(*arguments)
+        self._clock[0] += 3600
+        return begun, dict(view)
+
+
+async def test_worker_that_stood_still_after_the_begin_asks_instead_of_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("gateway_svc.workflows.payment_activities.time.monotonic", lambda: clock[0])
+    store, connectors = SlowStore(clock), FakeConnectors()
+    store.add_payment("pay_1", "psp_a", "psp_b", status="DECLINED", code="do_not_honor")
+    activities = _activities(store, connectors)
+    with pytest.raises(ApplicationError) as caught:
+        await activities.advance_payment(Advance("pay_1"))
+    assert not caught.value.non_retryable
+    assert connectors.sent == []
+    plan = await activities.advance_payment(Advance("pay_1"))
+    assert (connectors.sent, plan.marker) == ([], "pay_1_2#0")

@@ -78,13 +78,20 @@ CREATE TABLE gateway.attempt (
     not_founds integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    swept_at timestamptz,
     PRIMARY KEY (payment_id, ordinal)
 )
 WITH (fillfactor = 80);
 COMMENT ON TABLE gateway.attempt IS
 'One authorization at one PSP account; its id is <payment id>_<ordinal>. Written only under the lock of its payment''s row, which is why there is no foreign key.';
 COMMENT ON COLUMN gateway.attempt.unsettled IS 'Whether the payment waits for this attempt, or for what must follow it.';
-CREATE INDEX attempt_unsettled ON gateway.attempt (updated_at) WHERE unsettled AND NOT under_review;
+COMMENT ON COLUMN gateway.attempt.swept_at IS
+'When the sweep last handed it out, null when it moved since then. Alone written without the lock of the payment''s row.';
+-- The sweep hands stalled work out in turns, so that work in a long wait never hides what a crash has just left.
+CREATE INDEX attempt_unswept ON gateway.attempt (updated_at)
+WHERE unsettled AND NOT under_review AND swept_at IS NULL;
+CREATE INDEX attempt_swept ON gateway.attempt (swept_at)
+WHERE unsettled AND NOT under_review AND swept_at IS NOT NULL;
 
 CREATE TABLE gateway.modification (
     id text COLLATE "C" PRIMARY KEY,
@@ -107,6 +114,7 @@ CREATE TABLE gateway.modification (
     idempotency_key text COLLATE "C" NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    swept_at timestamptz,
     CONSTRAINT modification_amount_fits_kind CHECK ((amount > 0) = (kind <> 'VOID') AND amount >= 0),
     CONSTRAINT modification_final_is_a_capture CHECK (NOT final OR kind = 'CAPTURE')
 )
@@ -115,5 +123,9 @@ COMMENT ON TABLE gateway.modification IS 'One capture, void or refund.';
 CREATE INDEX modification_of_payment ON gateway.modification (payment_id, created_at, id);
 CREATE INDEX modification_refunds_of_merchant ON gateway.modification (merchant_id, created_at, id)
 WHERE kind = 'REFUND';
-CREATE INDEX modification_unsettled ON gateway.modification (updated_at)
-WHERE status IN ('SENDING', 'UNKNOWN') AND NOT under_review;
+COMMENT ON COLUMN gateway.modification.swept_at IS
+'When the sweep last handed it out, null when it moved since then. Alone written without the lock of the payment''s row.';
+CREATE INDEX modification_unswept ON gateway.modification (updated_at)
+WHERE status IN ('SENDING', 'UNKNOWN') AND NOT under_review AND swept_at IS NULL;
+CREATE INDEX modification_swept ON gateway.modification (swept_at)
+WHERE status IN ('SENDING', 'UNKNOWN') AND NOT under_review AND swept_at IS NOT NULL;

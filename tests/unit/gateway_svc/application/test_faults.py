@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,3 +211,20 @@ async def test_crash_points_lie_before_and_after_the_call_and_after_the_record(t
         (tmp_path / f"{name}.go").touch()
     assert seen == [(0, "PROCESSING"), (1, "PROCESSING"), (1, "SUCCEEDED")]
     assert (await call).view["status"] == "SUCCEEDED"
+
+
+async def test_a_process_that_stood_still_longer_than_its_lease_does_not_send(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = rig.store.begin_payment
+
+    async def stand_still(*arguments: Any) -> Any:
+        begun = await begin(*arguments)
+        rig.clock.advance(3600)
+        return begun
+
+    monkeypatch.setattr(rig.store, "begin_payment", stand_still)
+    answer = await rig.pay()
+    assert rig.connectors.sent == []
+    assert answer.view["status"] == "PROCESSING"
+    assert [(kind, reference) for kind, reference, _ in rig.durable.handed_over] == [("PAYMENT", rig.only_payment)]
