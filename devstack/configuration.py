@@ -28,6 +28,8 @@ PASSED_ON: Final = (
     "PAYERA_SWEEP_INTERVAL_MS",
     "PAYERA_SWEEP_GRACE_MS",
 )
+#: Set by tests that kill processes at named points; each point then looks for a file.
+CRASH_POINTS: Final = "PAYERA_CRASH_POINTS"
 SECRET_BYTES: Final = 24
 
 _METRICS_PORTS: Final = {
@@ -67,6 +69,7 @@ class Configuration:
     secrets: Mapping[str, str] = field(repr=False)
     port_base: int | None = None
     passed_on: Mapping[str, str] = field(default_factory=dict)
+    crash_points: bool = False
     environment: str = "dev"
 
     @property
@@ -169,7 +172,7 @@ def environment_of(process: ComponentName, configuration: Configuration) -> dict
         result["PAYERA_TEMPORAL_ADDRESS"] = configuration.address(PortName.TEMPORAL)
         result["PAYERA_TEMPORAL_NAMESPACE"] = TEMPORAL_NAMESPACE
         result["PAYERA_CODEC_KEYRING"] = str(configuration.codec_keyring)
-    if process in _CRASHABLE:
+    if process in _CRASHABLE and configuration.crash_points:
         result["PAYERA_CRASH_DIRECTORY"] = str(configuration.crash_directory)
     return result | _own_settings(process, configuration) | _passed_on(process, configuration)
 
@@ -236,6 +239,7 @@ def _load(root: Path, home: Path, port_base: int | None, environ: Mapping[str, s
         ),
         port_base=base,
         passed_on=MappingProxyType({name: environ[name] for name in PASSED_ON if name in environ}),
+        crash_points=bool(environ.get(CRASH_POINTS)),
     )
 
 

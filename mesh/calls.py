@@ -219,7 +219,12 @@ class GuardedRpc:
                 details["cause"] = type(refusal.__cause__).__name__
         if context.principal is not None and context.principal.merchant_id:
             details["merchant_id"] = context.principal.merchant_id
-        write = self._around.logger.warning if trouble else self._around.logger.info
+        logger = self._around.logger
+        if trouble:
+            write = logger.warning
+        else:
+            # A payment is five internal calls: what goes well among services is for debugging.
+            write = logger.info if self._scope is not None or refusal is not None else logger.debug
         write(
             "call",
             method=self._name,

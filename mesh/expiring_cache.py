@@ -39,6 +39,11 @@ class ExpiringCache(Generic[Key, Value]):
             return None
         return entry[1]
 
+    def put(self, key: Key, value: Value) -> None:
+        """Keep a value that is known without a load."""
+        self._loads.pop(key, None)
+        self._keep(key, value, self._monotonic())
+
     async def get_or_load(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
         """Give the value, loading it when it is not there; calls at the same time share one load.
 

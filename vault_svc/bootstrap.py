@@ -21,7 +21,7 @@ from vault_svc.adapters.postgres.card_store import PostgresCardStore
 from vault_svc.adapters.system_clock import SystemClock
 from vault_svc.application.create_token import CreateToken
 from vault_svc.application.data_keys import DataKeys
-from vault_svc.application.describe_token import DescribeToken
+from vault_svc.application.describe_token import DescribeToken, known_tokens
 from vault_svc.application.detokenize import Detokenize
 from vault_svc.application.purge_codes import PurgeCodes
 from vault_svc.domain.token import TOKEN_PREFIX, TokenId
@@ -73,8 +73,9 @@ def _key_provider(settings: VaultSettings) -> FileKeyProvider:
 
 
 def _add_services(server: MeshServer, store: PostgresCardStore, keys: DataKeys) -> None:
-    describe_token = DescribeToken(store)
-    create_token = CreateToken(store, keys, new_token_id=lambda: TokenId(new_id(TOKEN_PREFIX)))
+    known = known_tokens(time.monotonic)
+    describe_token = DescribeToken(store, known)
+    create_token = CreateToken(store, keys, new_token_id=lambda: TokenId(new_id(TOKEN_PREFIX)), known=known)
     tokens = token_service.TokenService(create_token=create_token, describe_token=describe_token, clock=SystemClock())
     cards = card_service.CardService(describe_token=describe_token, detokenize=Detokenize(store, keys))
     server.add(token_service.SERVICE_NAME, lambda target: vault_grpc.add_TokenServiceServicer_to_server(tokens, target))

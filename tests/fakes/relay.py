@@ -72,10 +72,11 @@ class FakeSession:
     async def share_slots(self) -> frozenset[int]:
         return frozenset({0, 1})
 
-    async def read(self, limit: int) -> list[OutboxEvent]:
+    async def read(self, limit: int, without: Collection[str]) -> list[OutboxEvent]:
         self._check()
         await asyncio.sleep(0)
-        return sorted(self.outbox.events, key=lambda event: event.position)[:limit]
+        events = [event for event in self.outbox.events if event.payment_id not in without]
+        return sorted(events, key=lambda event: event.position)[:limit]
 
     async def delete(self, positions: Collection[int]) -> None:
         if self.outbox.lose_on_delete:

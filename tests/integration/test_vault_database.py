@@ -20,6 +20,7 @@ from vault_svc.adapters.keyring.key_provider import create_keyring, load_keyring
 from vault_svc.adapters.postgres.card_store import PostgresCardStore
 from vault_svc.application.create_token import CreateToken
 from vault_svc.application.data_keys import DataKeys
+from vault_svc.application.describe_token import known_tokens
 from vault_svc.application.detokenize import Detokenize, RevealedCard
 from vault_svc.application.ports.card_store import CardRequest
 from vault_svc.application.ports.key_provider import KeyUnavailableError
@@ -76,7 +77,7 @@ async def vault(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[Vault
     keys = DataKeys(store=store, provider=provider, cipher_of=AesGcmCardCipher, monotonic=time.monotonic)
     yield Vault(
         store,
-        CreateToken(store, keys, new_token_id=lambda: TokenId(new_id("tok"))),
+        CreateToken(store, keys, new_token_id=lambda: TokenId(new_id("tok")), known=known_tokens(time.monotonic)),
         Detokenize(store, keys),
         MerchantId(new_id("mer")),
     )

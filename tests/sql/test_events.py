@@ -106,7 +106,7 @@ def test_slots_share_the_payments_out_completely(world: World, slots: int) -> No
     seen: dict[str, set[int]] = {}
     positions: list[int] = []
     for slot in range(slots):
-        batch = world.relay.call_many("outbox_batch", slot, slots, 1000)
+        batch = world.relay.call_many("outbox_batch", (slot,), slots, 1000, ())
         assert [row["position"] for row in batch] == sorted(row["position"] for row in batch)
         positions.extend(row["position"] for row in batch)
         for row in batch:
@@ -119,14 +119,14 @@ def test_slots_share_the_payments_out_completely(world: World, slots: int) -> No
 
 
 def drain(world: World) -> None:
-    while batch := world.relay.call_many("outbox_batch", 0, 1, 1000):
+    while batch := world.relay.call_many("outbox_batch", (0,), 1, 1000, ()):
         world.relay.call("outbox_delete", tuple([row["position"] for row in batch]))
 
 
 def test_batch_is_bounded_in_order_and_complete(world: World) -> None:
     drain(world)
     payment = long_story(world)
-    first = world.relay.call_many("outbox_batch", 0, 1, 5)
+    first = world.relay.call_many("outbox_batch", (0,), 1, 5, ())
     assert [row["seq"] for row in first] == [1, 2, 3, 4, 5]
     row = first[0]
     stored = world.events(payment["id"])[0]
@@ -143,9 +143,25 @@ def test_batch_is_bounded_in_order_and_complete(world: World) -> None:
     assert len(row["event_id"]) <= 64
     assert world.relay.call("outbox_delete", tuple([row["position"] for row in first])) == {"deleted": 5}
     assert world.relay.call("outbox_delete", tuple([row["position"] for row in first])) == {"deleted": 0}
-    rest = world.relay.call_many("outbox_batch", 0, 1, 1000)
+    rest = world.relay.call_many("outbox_batch", (0,), 1, 1000, ())
     assert [row["seq"] for row in rest] == list(range(6, payment["seq"] + 1))
     assert len({row["event_id"] for row in first + rest}) == payment["seq"]
+
+
+def test_batch_leaves_out_payments_that_are_blocked(world: World) -> None:
+    drain(world)
+    blocked, other = world.payment()["id"], world.payment()["id"]
+    batch = world.relay.call_many("outbox_batch", (0,), 1, 10, (blocked,))
+    assert [row["payment_id"] for row in batch] == [other]
+
+
+def test_several_slots_are_read_at_once_in_one_order(world: World) -> None:
+    drain(world)
+    for _ in range(12):
+        world.payment()
+    apart = [row["position"] for slot in (0, 2) for row in world.relay.call_many("outbox_batch", (slot,), 3, 100, ())]
+    together = [row["position"] for row in world.relay.call_many("outbox_batch", (0, 2), 3, 100, ())]
+    assert together == sorted(apart)
 
 
 def test_backlog_counts_what_waits_and_for_how_long(world: World) -> None:
@@ -162,7 +178,7 @@ def test_backlog_counts_what_waits_and_for_how_long(world: World) -> None:
 @pytest.mark.parametrize(("slot", "slots"), [(0, 0), (-1, 2), (2, 2)])
 def test_slot_that_is_none_is_a_fault(world: World, slot: int, slots: int) -> None:
     with world.fault():
-        world.relay.call_many("outbox_batch", slot, slots, 10)
+        world.relay.call_many("outbox_batch", (slot,), slots, 10, ())
 
 
 @pytest.mark.timeout(60)
@@ -177,7 +193,7 @@ def test_relay_that_reads_while_payments_change_never_sees_an_event_before_an_ea
             last = False
             while not last:
                 last = done.is_set()
-                batch = relay.call_many("outbox_batch", 0, 1, 7)
+                batch = relay.call_many("outbox_batch", (0,), 1, 7, ())
                 last = last and not batch
                 for row in batch:
                     seen.setdefault(row["payment_id"], []).append(row["seq"])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vault_svc.application.data_keys import DataKeys
+from vault_svc.application.describe_token import KnownTokens
 from vault_svc.application.fingerprints import fingerprint_of
 from vault_svc.application.ports.card_store import CardStore, CardToKeep
 from vault_svc.domain.card import Card
@@ -18,6 +19,7 @@ class CreateToken:
     store: CardStore
     keys: DataKeys
     new_token_id: Callable[[], TokenId]
+    known: KnownTokens
 
     async def __call__(self, merchant_id: MerchantId, card: Card) -> Token:
         """Keep an accepted card for a merchant. Every call makes a new token, also for a card that is there already."""
@@ -28,7 +30,7 @@ class CreateToken:
         def seal(kind: SealedKind, text: bytes) -> bytes:
             return sealing.cipher.seal(Binding(merchant_id, token_id, sealing.key_version, kind), text)
 
-        return await self.store.keep_card(
+        token = await self.store.keep_card(
             CardToKeep(
                 merchant_id=merchant_id,
                 token_id=token_id,
@@ -40,3 +42,6 @@ class CreateToken:
                 fingerprint_key_id=fingerprint_key.key_id,
             )
         )
+        # The payment mostly follows at once and asks what may be shown of the card.
+        self.known.put((merchant_id, token.token_id), token)
+        return token

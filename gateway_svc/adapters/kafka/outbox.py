@@ -39,10 +39,7 @@ _MEMBERS: Final = """
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 _TAKE: Final = "SELECT pg_try_advisory_lock(%s, %s) AS taken"
 _GIVE_BACK: Final = "SELECT pg_advisory_unlock(%s, %s)"
-_READ: Final = """
-    SELECT batch.* FROM unnest(%s::int[]) AS held (slot)
-    CROSS JOIN LATERAL gateway.outbox_batch(held.slot, %s, %s) AS batch
-    ORDER BY batch.position"""
+_READ: Final = "SELECT * FROM gateway.outbox_batch(%s::int[], %s, %s, %s::text[])"
 _DELETE: Final = "SELECT deleted FROM gateway.outbox_delete(%s::bigint[])"
 _BACKLOG: Final = "SELECT pending, oldest_age_ms FROM gateway.outbox_backlog()"
 
@@ -110,11 +107,15 @@ class OutboxSession:
                 self._held.add(slot)
         return frozenset(self._held)
 
-    async def read(self, limit: int) -> list[OutboxEvent]:
-        """Read the first events of the held slots, at most ``limit`` of each, in the order they must be published."""
+    async def read(self, limit: int, without: Collection[str]) -> list[OutboxEvent]:
+        """Read the first events of the held slots, at most ``limit``, in the order they must be published.
+
+        Events of the payments ``without`` are left where they are.
+        """
         if not self._held:
             return []
-        return await self._rows(_READ, (sorted(self._held), self._slots, limit), kind=OutboxEvent)
+        arguments = (sorted(self._held), self._slots, limit, list(without))
+        return await self._rows(_READ, arguments, kind=OutboxEvent)
 
     async def delete(self, positions: Collection[int]) -> None:
         """Delete events that Kafka has."""

@@ -15,7 +15,9 @@ from gateway_svc.adapters.kafka.outbox import Backlog, OutboxLostError
 BEFORE_PUBLISH: Final = "relay.before_publish"
 AFTER_PUBLISH: Final = "relay.after_publish"
 
-BATCH_OF_A_SLOT: Final = 200
+BATCH: Final = 500
+# Payments whose next event can't be published, by a fault of ours, wait for a newer relay; further ones hold up others.
+BLOCKED_MAX: Final = 1_000
 BUSY_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 0.2
 SHARE_SECONDS: Final = 1.0
@@ -33,8 +35,8 @@ class Session(Protocol):
         """Take and give back slots."""
         ...
 
-    async def read(self, limit: int) -> list[OutboxEvent]:
-        """Read the first events of the held slots."""
+    async def read(self, limit: int, without: Collection[str]) -> list[OutboxEvent]:
+        """Read the first events of the held slots, but those of some payments."""
         ...
 
     async def delete(self, positions: Collection[int]) -> None:
@@ -127,7 +129,7 @@ class Relay:
         self._crashes = crashes
         self._metrics = metrics
         self._logger = logger
-        self._blocked: frozenset[str] = frozenset()
+        self._blocked: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until ``stop`` is set."""
@@ -160,14 +162,14 @@ class Relay:
             if time.monotonic() >= next_backlog:
                 self._measure(await session.backlog())
                 next_backlog = time.monotonic() + BACKLOG_SECONDS
-            encoded = self._encode(await session.read(BATCH_OF_A_SLOT))
+            encoded = self._encode(await session.read(BATCH, self._blocked))
             if not encoded.messages:
                 wait_seconds = min(wait_seconds * 1.5, IDLE_SECONDS)
                 await _pause(stop, wait_seconds)
             elif await self._publish(session, encoded, stop):
                 wait_seconds = BUSY_SECONDS
                 retry_seconds = FIRST_RETRY_SECONDS
-                if len(encoded.messages) < BATCH_OF_A_SLOT:
+                if len(encoded.messages) < BATCH:
                     await _pause(stop, wait_seconds)
             else:
                 self._metrics.failures.inc()
@@ -211,11 +213,11 @@ class Relay:
 
     def _encode(self, events: Sequence[OutboxEvent]) -> Encoded:
         encoded = encode(events)
-        self._metrics.blocked_payments.set(len(encoded.blocked))
         for payment_id, reason in encoded.blocked.items():
-            if payment_id not in self._blocked:
+            if payment_id not in self._blocked and len(self._blocked) < BLOCKED_MAX:
+                self._blocked.add(payment_id)
                 self._logger.error("event can't be published", payment_id=payment_id, error=reason)
-        self._blocked = frozenset(encoded.blocked)
+        self._metrics.blocked_payments.set(len(self._blocked))
         return encoded
 
     def _measure(self, backlog: Backlog) -> None:

@@ -112,6 +112,9 @@ class FakeLogger:
 
     events: list[tuple[str, str, Mapping[str, object]]] = field(default_factory=list)
 
+    def debug(self, event: str, **values: object) -> None:
+        self.events.append(("debug", event, values))
+
     def info(self, event: str, **values: object) -> None:
         self.events.append(("info", event, values))
 

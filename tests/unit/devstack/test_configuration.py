@@ -1,6 +1,7 @@
 import json
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,6 @@ NAMES_OF_SETTINGS = {
         "PAYERA_TEMPORAL_ADDRESS",
         "PAYERA_TEMPORAL_NAMESPACE",
         "PAYERA_CODEC_KEYRING",
-        "PAYERA_CRASH_DIRECTORY",
     },
     ComponentName.WORKER: {
         "PAYERA_TLS_DIRECTORY",
@@ -33,13 +33,11 @@ NAMES_OF_SETTINGS = {
         "PAYERA_TEMPORAL_ADDRESS",
         "PAYERA_TEMPORAL_NAMESPACE",
         "PAYERA_CODEC_KEYRING",
-        "PAYERA_CRASH_DIRECTORY",
     },
     ComponentName.RELAY: {
         "PAYERA_TLS_DIRECTORY",
         "PAYERA_DATABASE_URL",
         "PAYERA_KAFKA_BOOTSTRAP",
-        "PAYERA_CRASH_DIRECTORY",
     },
     ComponentName.ROUTER: {
         "PAYERA_LISTEN",
@@ -59,7 +57,6 @@ NAMES_OF_SETTINGS = {
         "PAYERA_TLS_DIRECTORY",
         "PAYERA_VAULT_ADDRESS",
         "PAYERA_PSP_ACCOUNTS",
-        "PAYERA_CRASH_DIRECTORY",
     },
     ComponentName.SANDBOX: {"PAYERA_LISTEN", "PAYERA_SANDBOX_ACCOUNTS", "PAYERA_SANDBOX_STORE"},
 }
@@ -71,6 +68,13 @@ def test_each_process_gets_its_own_settings_and_no_other(process: ComponentName)
     metrics = set() if process is ComponentName.SANDBOX else {"PAYERA_METRICS_LISTEN"}
 
     assert set(environment_of(process, a_configuration(HOME))) == COMMON | metrics | NAMES_OF_SETTINGS[process]
+
+
+def test_crash_points_are_armed_only_when_asked_for() -> None:
+    crashable = {ComponentName.GATEWAY, ComponentName.WORKER, ComponentName.RELAY, ComponentName.CONNECTORS}
+    configuration = replace(a_configuration(HOME), crash_points=True)
+    armed = {name for name in NAMES_OF_SETTINGS if "PAYERA_CRASH_DIRECTORY" in environment_of(name, configuration)}
+    assert armed == crashable
 
 
 def test_a_peer_is_where_that_peer_listens() -> None:

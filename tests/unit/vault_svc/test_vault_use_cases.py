@@ -16,7 +16,7 @@ from tests.fakes.vault.key_provider import FakeKeyProvider
 from vault_svc.adapters.aes_gcm.card_cipher import AesGcmCardCipher
 from vault_svc.application.create_token import CreateToken
 from vault_svc.application.data_keys import KEY_LIFE_SECONDS, KEYS_IN_MEMORY_MAX, DataKeys
-from vault_svc.application.describe_token import DescribeToken
+from vault_svc.application.describe_token import TOKENS_LIFE_SECONDS, DescribeToken, known_tokens
 from vault_svc.application.detokenize import Detokenize, RevealedCard
 from vault_svc.application.ports.card_store import CardRequest
 from vault_svc.application.ports.key_provider import KeyUnavailableError
@@ -41,8 +41,11 @@ class Vault:
             store=self.store, provider=self.provider, cipher_of=AesGcmCardCipher, monotonic=self.monotonic
         )
         numbers = itertools.count(len(self.store.cards))
-        self.create = CreateToken(self.store, self.keys, new_token_id=lambda: TokenId(f"tok_{next(numbers):026d}"))
-        self.describe = DescribeToken(self.store)
+        self.known = known_tokens(self.monotonic)
+        self.create = CreateToken(
+            self.store, self.keys, new_token_id=lambda: TokenId(f"tok_{next(numbers):026d}"), known=self.known
+        )
+        self.describe = DescribeToken(self.store, self.known)
         self.detokenize = Detokenize(self.store, self.keys)
         self.purge = PurgeCodes(self.store)
 
@@ -158,7 +161,7 @@ async def test_a_card_number_in_place_of_a_token_reaches_neither_the_audit_nor_t
     assert "4242" not in str(refused.value)
 
 
-async def test_describing_and_detokenizing_cost_one_call_each() -> None:
+async def test_detokenizing_costs_one_call_and_describing_none_after_the_creation() -> None:
     vault = Vault()
     token = await vault.keep()
     vault.store.calls.clear()
@@ -166,7 +169,7 @@ async def test_describing_and_detokenizing_cost_one_call_each() -> None:
     await vault.reveal(token.token_id)
     # A process that has never seen the merchant needs no more.
     await Vault(vault.store, vault.provider).reveal(token.token_id)
-    assert vault.store.calls == ["describe_token", "take_card", "take_card"]
+    assert vault.store.calls == ["take_card", "take_card"]
 
 
 async def test_fingerprints_tell_equal_numbers_of_one_merchant_and_nothing_across_merchants() -> None:
@@ -287,3 +290,25 @@ async def test_the_purge_ends_though_more_codes_expire_than_it_may_delete_in_a_r
     store = Endless()
     assert await PurgeCodes(store)() == 50_000
     assert len(store.calls) == 50
+
+
+async def test_a_described_token_is_remembered_for_a_while_and_for_its_merchant_only() -> None:
+    vault = Vault()
+    token = await vault.keep()
+    vault.store.calls.clear()
+    assert await vault.describe(MERCHANT, token.token_id) == token
+    assert vault.store.calls == []
+    with pytest.raises(Refusal):
+        await vault.describe(OTHER_MERCHANT, token.token_id)
+    vault.monotonic.seconds += TOKENS_LIFE_SECONDS
+    assert await vault.describe(MERCHANT, token.token_id) == token
+    assert vault.store.calls == ["describe_token", "describe_token"]
+
+
+async def test_that_there_is_no_token_is_not_remembered() -> None:
+    vault = Vault()
+    missing = TokenId("tok_" + "0" * 26)
+    for _ in range(2):
+        with pytest.raises(Refusal):
+            await vault.describe(MERCHANT, missing)
+    assert vault.store.calls == ["describe_token", "describe_token"]
