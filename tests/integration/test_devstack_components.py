@@ -1,6 +1,7 @@
 """The real PostgreSQL, Kafka, Temporal and Envoy as the stack runs them: they survive SIGKILL and keep their data."""
 
 import signal
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -143,9 +144,14 @@ def test_temporal_keeps_its_namespaces_over_a_kill_and_a_restart(stack: Stack) -
 
 def test_envoy_comes_up_and_goes_down(stack: Stack) -> None:
     stack.start(ComponentName.ENVOY)
-    url = f"http://{stack.configuration.address(PortName.ENVOY_ADMIN)}/server_info"
-    with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as answer:
+    admin = f"http://{stack.configuration.address(PortName.ENVOY_ADMIN)}"
+    with urllib.request.urlopen(f"{admin}/ready", timeout=DEADLINE_SECONDS) as answer:
         assert b"LIVE" in answer.read()
+    for closed in ("/config_dump", "/quitquitquit", "/server_info"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{admin}{closed}", timeout=DEADLINE_SECONDS)
+        with refused.value as answer:
+            assert answer.code == 403
 
     stack.stop(ComponentName.ENVOY)
 
