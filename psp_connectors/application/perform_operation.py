@@ -15,7 +15,10 @@ from psp_connectors.application.ports import (
     VaultUnavailable,
 )
 from psp_connectors.domain.breaker import Breaker, BreakerLimits, Permit
+from psp_connectors.domain.capabilities import AskBy, Capabilities
+from psp_connectors.domain.cards import Card
 from psp_connectors.domain.connector import Account, Connector, Unsendable
+from psp_connectors.domain.details import NO_DETAILS, PaymentDetails
 from psp_connectors.domain.guard import settle
 from psp_connectors.domain.http import Delivery, HttpRequest, NotSent, NotSentReason, Unanswered, UnansweredReason
 from psp_connectors.domain.operations import (
@@ -24,6 +27,7 @@ from psp_connectors.domain.operations import (
     Operation,
     OperationKind,
     Sync,
+    Verification,
     kind_of,
     name_of,
 )
@@ -57,6 +61,45 @@ class AuthorizationOrder:
     amount: Money
     capture: bool
     statement_descriptor: str = ""
+    details: PaymentDetails = NO_DETAILS
+
+    def operation(self, card: Card) -> Authorization:
+        """Give the operation for the card behind the token."""
+        return Authorization(
+            reference=self.reference,
+            idempotency_key=self.idempotency_key,
+            amount=self.amount,
+            capture=self.capture,
+            card=card,
+            statement_descriptor=self.statement_descriptor,
+            details=self.details,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationOrder:
+    """A verification as the gateway asks for it."""
+
+    reference: str
+    idempotency_key: str
+    merchant_id: str
+    token: str
+    payment_id: str
+    currency: str
+    details: PaymentDetails = NO_DETAILS
+
+    def operation(self, card: Card) -> Verification:
+        """Give the operation for the card behind the token."""
+        return Verification(
+            reference=self.reference,
+            idempotency_key=self.idempotency_key,
+            currency=self.currency,
+            card=card,
+            details=self.details,
+        )
+
+
+CardOrder = AuthorizationOrder | VerificationOrder
 
 
 class PerformOperation:
@@ -91,10 +134,11 @@ class PerformOperation:
 
     async def authorize(self, account_name: str, order: AuthorizationOrder, deadline: float) -> Outcome:
         """Get the card from the vault and ask for the authorization; `deadline` in seconds of the clock."""
-        started = self._clock()
-        outcome = await self._authorize(account_name, order, deadline - self._reserve_seconds)
-        self._tell(account_name, OperationKind.AUTHORIZE.value, order.reference, outcome, started)
-        return outcome
+        return await self._on_card(account_name, order, OperationKind.AUTHORIZE, deadline)
+
+    async def verify(self, account_name: str, order: VerificationOrder, deadline: float) -> Outcome:
+        """Get the card from the vault and ask whether it is good; `deadline` in seconds of the clock."""
+        return await self._on_card(account_name, order, OperationKind.VERIFY, deadline)
 
     async def perform(self, account_name: str, operation: CardlessOperation, deadline: float) -> Outcome:
         """Ask for an operation that needs no card; `deadline` in seconds of the clock."""
@@ -109,7 +153,13 @@ class PerformOperation:
         self._tell(account_name, name_of(operation), operation.reference, outcome, started)
         return outcome
 
-    async def _authorize(self, account_name: str, order: AuthorizationOrder, deadline: float) -> Outcome:
+    async def _on_card(self, account_name: str, order: CardOrder, kind: OperationKind, deadline: float) -> Outcome:
+        started = self._clock()
+        outcome = await self._with_card(account_name, order, deadline - self._reserve_seconds)
+        self._tell(account_name, kind.value, order.reference, outcome, started)
+        return outcome
+
+    async def _with_card(self, account_name: str, order: CardOrder, deadline: float) -> Outcome:
         account = self._accounts.get(account_name)
         if account is None:
             return not_sent(CallCode.ACCOUNT_NOT_CONFIGURED)
@@ -123,21 +173,11 @@ class PerformOperation:
             return not_sent(CallCode.TOKEN_UNUSABLE)
         except VaultUnavailable:
             return not_sent(CallCode.VAULT_UNAVAILABLE)
-        operation = Authorization(
-            reference=order.reference,
-            idempotency_key=order.idempotency_key,
-            amount=order.amount,
-            capture=order.capture,
-            card=card,
-            statement_descriptor=order.statement_descriptor,
-        )
-        return await self._put(account, operation, deadline)
+        return await self._put(account, order.operation(card), deadline)
 
     async def _put(self, account: Account, operation: Operation, deadline: float) -> Outcome:
         connector = self._connectors[account.connector]
-        if kind_of(operation) not in connector.capabilities.operations or (
-            isinstance(operation, Sync) and not connector.capabilities.sync_by_reference
-        ):
+        if not _is_supported(connector.capabilities, operation):
             return not_sent(CallCode.OPERATION_NOT_SUPPORTED)
         try:
             request = connector.build(operation, account)
@@ -195,3 +235,16 @@ class PerformOperation:
                 duration_ms=round((self._clock() - started) * 1000, 3),
             )
         )
+
+
+def _is_supported(capabilities: Capabilities, operation: Operation) -> bool:
+    """Tell whether the PSP has the operation, or can be asked by what is known of it."""
+    capability = capabilities.operations.get(kind_of(operation))
+    if capability is None or not isinstance(operation, Sync):
+        return capability is not None
+    known = {
+        AskBy.REFERENCE: True,
+        AskBy.PSP_REFERENCE: bool(operation.psp_reference),
+        AskBy.PAYMENT: bool(operation.payment_psp_reference),
+    }
+    return any(known[what] for what in capability.ask_by)

@@ -6,7 +6,7 @@ from typing import Final
 
 from mesh.money import LARGEST_AMOUNT
 from psp_connectors.domain.cards import CardSummary
-from psp_connectors.domain.operations import Authorization, Operation, Sync, Void, amount_of
+from psp_connectors.domain.operations import CardOperation, Operation, Sync, Void, amount_of
 from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, unknown
 
 LONGEST_REFERENCE: Final = 128
@@ -31,12 +31,17 @@ def settle(operation: Operation, outcome: Outcome) -> Outcome:
     contradiction = _contradiction(operation, outcome)
     if contradiction is not None:
         return contradiction
-    raw_code = outcome.raw_code if _is_clean(operation, outcome.raw_code, LONGEST_RAW_CODE) else ""
-    network_id = outcome.network_transaction_id
-    if not _is_clean(operation, network_id, LONGEST_REFERENCE):
-        network_id = ""
+
+    def clean(text: str, longest: int = LONGEST_RAW_CODE) -> str:
+        return text if _is_clean(operation, text, longest) else ""
+
     return replace(
-        outcome, raw_code=raw_code, network_transaction_id=network_id, card=_shown_card(operation, outcome.card)
+        outcome,
+        raw_code=clean(outcome.raw_code),
+        network_code=clean(outcome.network_code),
+        advice_code=clean(outcome.advice_code),
+        network_transaction_id=clean(outcome.network_transaction_id, LONGEST_REFERENCE),
+        card=_shown_card(operation, outcome.card),
     )
 
 
@@ -68,12 +73,12 @@ def _is_clean(operation: Operation, text: str, longest: int) -> bool:
     if len(text) > longest or _VISIBLE.match(text) is None:
         return False
     # A PSP may group the digits when it repeats them.
-    return not (isinstance(operation, Authorization) and operation.card.number.reveal() in _NO_DIGIT.sub("", text))
+    return not (isinstance(operation, CardOperation) and operation.card.number.reveal() in _NO_DIGIT.sub("", text))
 
 
 def _shown_card(operation: Operation, card: CardSummary | None) -> CardSummary | None:
     """Give the vault's own summary where there is one, else the PSP's as long as it is nothing but a summary."""
-    if isinstance(operation, Authorization):
+    if isinstance(operation, CardOperation):
         return operation.card.summary
     if card is None:
         return None

@@ -28,7 +28,8 @@ from tests.fakes.connectors.ports import (
 )
 
 ACTIONS: tuple[Operation, ...] = (authorization(), authorization(capture=True), capture(), void(), refund())
-SYNCS: tuple[Operation, ...] = tuple(replace(sync(kind), reference="pay_1_1") for kind in OperationKind)
+SYNCED = (OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND)
+SYNCS: tuple[Operation, ...] = tuple(replace(sync(kind), reference="pay_1_1") for kind in SYNCED)
 OPERATIONS = ACTIONS + SYNCS
 KNOWN_CODES = {code.value for code in (*DeclineCode, *CallCode)}
 

@@ -9,6 +9,7 @@ import pytest
 from devstack.sandbox.magic import DECLINES, TEST_CARDS
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.connectors.sandbox import codes
+from psp_connectors.domain import network_codes
 from psp_connectors.domain.declines import GROUP_OF, DeclineCode, DeclineGroup
 from psp_connectors.domain.operations import Authorization, Operation, OperationKind, Sync, Void, amount_of, kind_of
 from psp_connectors.domain.outcomes import OutcomeKind
@@ -46,7 +47,7 @@ class TestSandboxConnector(ConnectorSuite):
             case "id":
                 harmless = isinstance(new, str) and new != ""
             case "network_code":
-                harmless = isinstance(new, str) and new in codes.APPROVED_NETWORK_CODES
+                harmless = isinstance(new, str) and new in network_codes.APPROVED_NETWORK_CODES
             case "charge":
                 harmless = isinstance(operation, Authorization | Sync)
             case "amount" | "currency":
@@ -149,7 +150,7 @@ def test_vocabulary_has_47_declines_and_7_request_states() -> None:
 
 def test_tables_name_no_code_twice_and_hold_every_documented_one() -> None:
     numbers = {entry.verdict.network_code for entry in DECLINES.values() if entry.verdict.network_code}
-    assert numbers - {"68", "ZZ"} == set(codes.NETWORK_CODES)
+    assert numbers - {"68", "ZZ"} == set(network_codes.NETWORK_CODES)
     reasons = {entry.verdict.reason for entry in DECLINES.values() if entry.verdict.reason}
     assert reasons <= set(codes.REASONS)
     assert {card.verdict.reason for card in TEST_CARDS if card.verdict.reason} <= set(codes.REASONS)

@@ -39,6 +39,25 @@ class ConnectorService(stubs.ConnectorServiceServicer):
         outcome = await self._perform_operation.authorize(request.account, order, calls.current().deadline)
         return contract.AuthorizeResponse(outcome=translation.outcome(outcome))
 
+    async def Verify(  # noqa: N802
+        self,
+        request: contract.VerifyRequest,
+        context: grpc.aio.ServicerContext[contract.VerifyRequest, contract.VerifyResponse],  # noqa: ARG002
+    ) -> contract.VerifyResponse:
+        """Ask whether a card is good, for no money."""
+        order = translation.verification_order(request)
+        outcome = await self._perform_operation.verify(request.account, order, calls.current().deadline)
+        return contract.VerifyResponse(outcome=translation.outcome(outcome))
+
+    async def Increment(  # noqa: N802
+        self,
+        request: contract.IncrementRequest,
+        context: grpc.aio.ServicerContext[contract.IncrementRequest, contract.IncrementResponse],  # noqa: ARG002
+    ) -> contract.IncrementResponse:
+        """Hold more on an authorization."""
+        outcome = await self._perform(request.account, translation.increment(request))
+        return contract.IncrementResponse(outcome=translation.outcome(outcome))
+
     async def Capture(  # noqa: N802
         self,
         request: contract.CaptureRequest,

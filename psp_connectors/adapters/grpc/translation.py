@@ -7,10 +7,11 @@ from payera.connectors.v1 import connector_service_pb2 as contract
 from payera.types.v1 import card_pb2, money_pb2, outcome_pb2
 
 from mesh.money import Money, require_amount
-from psp_connectors.application.perform_operation import AuthorizationOrder
+from psp_connectors.application.perform_operation import AuthorizationOrder, VerificationOrder
+from psp_connectors.domain.capabilities import Answering, AskBy, Capabilities, OperationCapability
 from psp_connectors.domain.cards import CardSummary
-from psp_connectors.domain.connector import Account, Capabilities
-from psp_connectors.domain.operations import Capture, OperationKind, Refund, Sync, Void
+from psp_connectors.domain.connector import Account
+from psp_connectors.domain.operations import Capture, Increment, OperationKind, Refund, Sync, Void
 from psp_connectors.domain.outcomes import Outcome, OutcomeKind
 
 KINDS: Final = MappingProxyType(
@@ -30,6 +31,8 @@ OPERATIONS: Final = MappingProxyType(
         OperationKind.CAPTURE: contract.OPERATION_CAPTURE,
         OperationKind.VOID: contract.OPERATION_VOID,
         OperationKind.REFUND: contract.OPERATION_REFUND,
+        OperationKind.VERIFY: contract.OPERATION_VERIFY,
+        OperationKind.INCREMENT: contract.OPERATION_INCREMENT,
     }
 )
 _OPERATION_KINDS: Final = MappingProxyType({number: kind for kind, number in OPERATIONS.items()})
@@ -46,6 +49,29 @@ def authorization_order(request: contract.AuthorizeRequest) -> AuthorizationOrde
         amount=_money(request.amount),
         capture=request.capture,
         statement_descriptor=request.statement_descriptor,
+    )
+
+
+def verification_order(request: contract.VerifyRequest) -> VerificationOrder:
+    """Read a verification; refuses with UNKNOWN_CURRENCY."""
+    return VerificationOrder(
+        reference=request.reference,
+        idempotency_key=request.idempotency_key,
+        merchant_id=request.merchant_id,
+        token=request.token,
+        payment_id=request.payment_id,
+        currency=require_amount(1, request.currency, None).currency,
+    )
+
+
+def increment(request: contract.IncrementRequest) -> Increment:
+    """Read an increment; refuses a wrong amount as `authorization_order` does."""
+    return Increment(
+        reference=request.reference,
+        idempotency_key=request.idempotency_key,
+        psp_reference=request.psp_reference,
+        amount=_money(request.amount),
+        total=_money(request.total),
     )
 
 
@@ -74,6 +100,7 @@ def refund(request: contract.RefundRequest) -> Refund:
         idempotency_key=request.idempotency_key,
         psp_reference=request.psp_reference,
         amount=_money(request.amount),
+        capture_psp_reference=request.capture_psp_reference,
     )
 
 
@@ -84,7 +111,14 @@ def sync(request: contract.SyncRequest) -> Sync:
     """
     kind = _OPERATION_KINDS[request.operation]
     asks_amount = kind is not OperationKind.VOID
-    return Sync(kind=kind, reference=request.reference, amount=_money(request.amount) if asks_amount else None)
+    return Sync(
+        kind=kind,
+        reference=request.reference,
+        amount=_money(request.amount) if asks_amount else None,
+        psp_reference=request.psp_reference,
+        payment_psp_reference=request.payment_psp_reference,
+        capture=request.capture,
+    )
 
 
 def outcome(value: Outcome) -> outcome_pb2.Outcome:
@@ -110,10 +144,36 @@ def account_capabilities(account: Account, capabilities: Capabilities) -> contra
         operations=sorted(OPERATIONS[kind] for kind in capabilities.operations),
         brands=capabilities.brands,
         currencies=capabilities.currencies,
-        sync_by_reference=capabilities.sync_by_reference,
-        idempotency_window_seconds=capabilities.idempotency_window_seconds,
+        sync_by_reference=all(AskBy.REFERENCE in capability.ask_by for capability in capabilities.operations.values()),
+        idempotency_window_seconds=min(capability.repeat_seconds for capability in capabilities.operations.values()),
         idempotency_key_max_length=capabilities.idempotency_key_max_length,
         multiple_captures=capabilities.multiple_captures,
+        operation_capabilities=[
+            _operation_capability(kind, capabilities.operations[kind])
+            for kind in OperationKind
+            if kind in capabilities.operations
+        ],
+        countries=capabilities.countries,
+        amount_limits=[
+            contract.AmountLimits(currency=currency, smallest=limits.smallest, largest=limits.largest)
+            for currency, limits in sorted(capabilities.limits.items())
+        ],
+        refunds_captures=capabilities.refunds_captures,
+        disabled=account.disabled,
+        merchant_id=account.merchant_id,
+    )
+
+
+def _operation_capability(kind: OperationKind, capability: OperationCapability) -> contract.OperationCapability:
+    return contract.OperationCapability(
+        operation=OPERATIONS[kind],
+        ask_by_reference=AskBy.REFERENCE in capability.ask_by,
+        ask_by_psp_reference=AskBy.PSP_REFERENCE in capability.ask_by,
+        ask_by_payment=AskBy.PAYMENT in capability.ask_by,
+        repeat_seconds=capability.repeat_seconds,
+        webhook=capability.webhook,
+        answers_later=capability.answering is Answering.LATER,
+        settles_within_seconds=capability.settles_within_seconds,
     )
 
 

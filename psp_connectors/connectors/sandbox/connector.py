@@ -3,42 +3,47 @@
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from psp_connectors.connectors.sandbox.codes import (
-    APPROVED_NETWORK_CODES,
-    LATE_RESPONSE,
-    NETWORK_CODES,
-    NETWORK_CODES_OF_BRAND,
-    REASONS,
-    REFUSALS,
-)
+from psp_connectors.connectors.sandbox.codes import REASONS, REFUSALS
 from psp_connectors.connectors.sandbox.money import from_psp_amount, to_psp_amount
+from psp_connectors.domain.capabilities import DAY_SECONDS, AskBy, Capabilities, Feature, OperationCapability
 from psp_connectors.domain.cards import CardSummary
-from psp_connectors.domain.connector import Account, Capabilities, Connector
+from psp_connectors.domain.connector import Account, AccountShape, Connector, Unsendable
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.http import HttpRequest, HttpResponse, json_body, json_object
+from psp_connectors.domain.network_codes import APPROVED_NETWORK_CODES, LATE_RESPONSE, decline_of
 from psp_connectors.domain.operations import (
     Action,
     Authorization,
     Capture,
+    Increment,
     Operation,
     OperationKind,
     Refund,
     Sync,
+    Verification,
     Void,
     amount_of,
     kind_of,
 )
 from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, unknown
+from psp_connectors.domain.reading import text_at
+
+_ASKED_BY_REFERENCE: Final = OperationCapability(
+    ask_by=frozenset({AskBy.REFERENCE}), repeat_seconds=DAY_SECONDS, webhook=False
+)
+
+_KINDS: Final = (OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND)
 
 CAPABILITIES: Final = Capabilities(
-    operations=frozenset(OperationKind),
+    operations=dict.fromkeys(_KINDS, _ASKED_BY_REFERENCE),
     brands=("amex", "diners", "discover", "jcb", "mastercard", "unionpay", "visa"),
     currencies=(),
-    sync_by_reference=True,
-    idempotency_window_seconds=24 * 3600,
     idempotency_key_max_length=255,
     multiple_captures=True,
+    features=frozenset({Feature.STATEMENT_DESCRIPTOR}),
 )
+
+SHAPE: Final = AccountShape(api_key="key of the account at the sandbox PSP")
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404
@@ -69,7 +74,7 @@ def parse(operation: Operation, response: HttpResponse) -> Outcome:
     return _parse_error(operation, response.status, answer)
 
 
-SANDBOX: Final = Connector(name="sandbox", capabilities=CAPABILITIES, build=build, parse=parse)
+SANDBOX: Final = Connector(name="sandbox", capabilities=CAPABILITIES, shape=SHAPE, build=build, parse=parse)
 """The connector itself."""
 
 
@@ -92,6 +97,8 @@ def _call_of(operation: Action) -> tuple[str, dict[str, object]]:
                 "amount": to_psp_amount(operation.amount),
                 "currency": operation.amount.currency,
             }
+        case Verification() | Increment():
+            raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "the sandbox PSP has no such operation")
 
 
 def _authorization(operation: Authorization) -> dict[str, object]:
@@ -118,9 +125,9 @@ def _authorization(operation: Authorization) -> dict[str, object]:
 
 def _parse_error(operation: Operation, status: int, answer: dict[str, object]) -> Outcome:
     error = answer.get("error")
-    code = _text(error, "code")
+    code = text_at(error, "code")
     if isinstance(operation, Sync):
-        known_as = (_text(error, "reference"), _text(error, "type"))
+        known_as = (text_at(error, "reference"), text_at(error, "type"))
         if (status, code) == (_NOT_FOUND, "operation_not_found") and known_as == (
             operation.reference,
             operation.kind.value,
@@ -139,13 +146,13 @@ def _parse_operation(operation: Operation, answer: dict[str, object]) -> Outcome
     if contradiction is not None:
         return contradiction
     status = answer.get("status")
-    network_code = _text(answer, "network_code")
+    network_code = text_at(answer, "network_code")
     amount = amount_of(operation)
     outcome = Outcome(
         kind=OutcomeKind.PENDING,
-        psp_reference=_text(answer, "id"),
+        psp_reference=text_at(answer, "id"),
         amount=amount.value if amount is not None else 0,
-        network_transaction_id=_text(answer, "network_transaction_id"),
+        network_transaction_id=text_at(answer, "network_transaction_id"),
         card=_card(answer.get("card")),
         captured_amount=from_psp_amount(answer.get("captured_amount")) or 0,
     )
@@ -164,19 +171,15 @@ def _approved(operation: Operation, answer: dict[str, object], outcome: Outcome)
         return unknown(CallCode.UNREADABLE_ANSWER, "the answer does not say what was captured")
     if isinstance(operation, Authorization) and captured != (operation.amount.value if operation.capture else 0):
         return unknown(CallCode.AMOUNT_MISMATCH, "captured is not what was asked for")
-    return _with(outcome, OutcomeKind.APPROVED, "", _text(answer, "network_code"))
+    return _with(outcome, OutcomeKind.APPROVED, "", text_at(answer, "network_code"))
 
 
 def _declined(answer: dict[str, object], network_code: str, outcome: Outcome) -> Outcome:
     if network_code == LATE_RESPONSE:
         return unknown(CallCode.PSP_TIMEOUT, "the issuer did not answer in time", raw_code=network_code)
-    reason = _text(answer, "reason")
-    brand = _text(answer.get("card"), "brand")
-    code = (
-        NETWORK_CODES_OF_BRAND.get((brand, network_code)) or NETWORK_CODES.get(network_code)
-        if network_code
-        else REASONS.get(reason)
-    )
+    reason = text_at(answer, "reason")
+    brand = text_at(answer.get("card"), "brand")
+    code = decline_of(network_code, brand) if network_code else REASONS.get(reason)
     raw_code = network_code or reason
     if code is None:
         return _with(outcome, OutcomeKind.DECLINED, DeclineCode.UNKNOWN_DECLINE, raw_code, unmapped=True)
@@ -199,7 +202,7 @@ def _with(outcome: Outcome, kind: OutcomeKind, code: str, raw_code: str, *, unma
 
 def _contradiction(operation: Operation, answer: dict[str, object]) -> Outcome | None:
     """Give the outcome of an answer that is about something else than what was asked; None when it fits."""
-    if answer.get("type") != kind_of(operation).value or not _text(answer, "id"):
+    if answer.get("type") != kind_of(operation).value or not text_at(answer, "id"):
         return unknown(CallCode.UNREADABLE_ANSWER, "the answer is not an operation of this kind")
     if answer.get("reference") != operation.reference:
         return unknown(CallCode.REFERENCE_MISMATCH, "the answer is about another reference")
@@ -218,15 +221,9 @@ def _card(value: object) -> CardSummary | None:
         return None
     month, year = value.get("exp_month"), value.get("exp_year")
     return CardSummary(
-        brand=_text(value, "brand"),
-        last4=_text(value, "last4"),
-        bin=_text(value, "bin"),
+        brand=text_at(value, "brand"),
+        last4=text_at(value, "last4"),
+        bin=text_at(value, "bin"),
         exp_month=month if type(month) is int else 0,
         exp_year=year if type(year) is int else 0,
     )
-
-
-def _text(container: object, name: str) -> str:
-    """Give a text field of an object; empty when there is no object, no field or no text."""
-    value = container.get(name) if isinstance(container, dict) else None
-    return value if isinstance(value, str) else ""

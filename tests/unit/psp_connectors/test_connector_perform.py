@@ -91,14 +91,15 @@ def connector(
     *,
     build: Build | None = None,
     parse: Parse | None = None,
-    kinds: frozenset[OperationKind] = frozenset(OperationKind),
+    kinds: frozenset[OperationKind] = frozenset(CONNECTORS["sandbox"].capabilities.operations),
 ) -> Connector:
     sandbox = CONNECTORS["sandbox"]
+    operations = {kind: capability for kind, capability in sandbox.capabilities.operations.items() if kind in kinds}
     return replace(
         sandbox,
         build=build or sandbox.build,
         parse=parse or sandbox.parse,
-        capabilities=replace(sandbox.capabilities, operations=kinds),
+        capabilities=replace(sandbox.capabilities, operations=operations),
     )
 
 

@@ -41,6 +41,16 @@ class ConnectorServiceStub:
                 request_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.AuthorizeRequest.SerializeToString,
                 response_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.AuthorizeResponse.FromString,
                 _registered_method=True)
+        self.Verify = channel.unary_unary(
+                '/payera.connectors.v1.ConnectorService/Verify',
+                request_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.VerifyRequest.SerializeToString,
+                response_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.VerifyResponse.FromString,
+                _registered_method=True)
+        self.Increment = channel.unary_unary(
+                '/payera.connectors.v1.ConnectorService/Increment',
+                request_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.IncrementRequest.SerializeToString,
+                response_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.IncrementResponse.FromString,
+                _registered_method=True)
         self.Capture = channel.unary_unary(
                 '/payera.connectors.v1.ConnectorService/Capture',
                 request_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.CaptureRequest.SerializeToString,
@@ -75,6 +85,20 @@ class ConnectorServiceServicer:
 
     def Authorize(self, request, context):
         """Asks the PSP to authorize (and, when asked, capture) an amount on a card.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Verify(self, request, context):
+        """Asks the issuer through the PSP whether a card is good, for no money.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Increment(self, request, context):
+        """Asks the PSP to hold more on an authorization.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +146,16 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
                     servicer.Authorize,
                     request_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.AuthorizeRequest.FromString,
                     response_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.AuthorizeResponse.SerializeToString,
+            ),
+            'Verify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Verify,
+                    request_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.VerifyRequest.FromString,
+                    response_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.VerifyResponse.SerializeToString,
+            ),
+            'Increment': grpc.unary_unary_rpc_method_handler(
+                    servicer.Increment,
+                    request_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.IncrementRequest.FromString,
+                    response_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.IncrementResponse.SerializeToString,
             ),
             'Capture': grpc.unary_unary_rpc_method_handler(
                     servicer.Capture,
@@ -178,6 +212,60 @@ class ConnectorService:
             '/payera.connectors.v1.ConnectorService/Authorize',
             payera_dot_connectors_dot_v1_dot_connector__service__pb2.AuthorizeRequest.SerializeToString,
             payera_dot_connectors_dot_v1_dot_connector__service__pb2.AuthorizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Verify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.connectors.v1.ConnectorService/Verify',
+            payera_dot_connectors_dot_v1_dot_connector__service__pb2.VerifyRequest.SerializeToString,
+            payera_dot_connectors_dot_v1_dot_connector__service__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Increment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.connectors.v1.ConnectorService/Increment',
+            payera_dot_connectors_dot_v1_dot_connector__service__pb2.IncrementRequest.SerializeToString,
+            payera_dot_connectors_dot_v1_dot_connector__service__pb2.IncrementResponse.FromString,
             options,
             channel_credentials,
             insecure,

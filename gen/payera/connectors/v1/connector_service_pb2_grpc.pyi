@@ -37,6 +37,10 @@ class ConnectorServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ConnectorServiceAsyncStub: ...
     Authorize: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.AuthorizeRequest, _connector_service_pb2.AuthorizeResponse]
     """Asks the PSP to authorize (and, when asked, capture) an amount on a card."""
+    Verify: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.VerifyRequest, _connector_service_pb2.VerifyResponse]
+    """Asks the issuer through the PSP whether a card is good, for no money."""
+    Increment: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.IncrementRequest, _connector_service_pb2.IncrementResponse]
+    """Asks the PSP to hold more on an authorization."""
     Capture: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.CaptureRequest, _connector_service_pb2.CaptureResponse]
     """Asks the PSP to capture an authorized amount, wholly or in part."""
     Void: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.VoidRequest, _connector_service_pb2.VoidResponse]
@@ -57,6 +61,10 @@ class ConnectorServiceAsyncStub(ConnectorServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.AuthorizeRequest, _connector_service_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Asks the PSP to authorize (and, when asked, capture) an amount on a card."""
+    Verify: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.VerifyRequest, _connector_service_pb2.VerifyResponse]  # type: ignore[assignment]
+    """Asks the issuer through the PSP whether a card is good, for no money."""
+    Increment: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.IncrementRequest, _connector_service_pb2.IncrementResponse]  # type: ignore[assignment]
+    """Asks the PSP to hold more on an authorization."""
     Capture: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.CaptureRequest, _connector_service_pb2.CaptureResponse]  # type: ignore[assignment]
     """Asks the PSP to capture an authorized amount, wholly or in part."""
     Void: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.VoidRequest, _connector_service_pb2.VoidResponse]  # type: ignore[assignment]
@@ -80,6 +88,22 @@ class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_connector_service_pb2.AuthorizeResponse, _abc.Awaitable[_connector_service_pb2.AuthorizeResponse]]:
         """Asks the PSP to authorize (and, when asked, capture) an amount on a card."""
+
+    @_abc_1.abstractmethod
+    def Verify(
+        self,
+        request: _connector_service_pb2.VerifyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_service_pb2.VerifyResponse, _abc.Awaitable[_connector_service_pb2.VerifyResponse]]:
+        """Asks the issuer through the PSP whether a card is good, for no money."""
+
+    @_abc_1.abstractmethod
+    def Increment(
+        self,
+        request: _connector_service_pb2.IncrementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_service_pb2.IncrementResponse, _abc.Awaitable[_connector_service_pb2.IncrementResponse]]:
+        """Asks the PSP to hold more on an authorization."""
 
     @_abc_1.abstractmethod
     def Capture(

@@ -25,15 +25,27 @@ _sym_db = _symbol_database.Default()
 from payera.types.v1 import card_pb2 as payera_dot_types_dot_v1_dot_card__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpayera/types/v1/outcome.proto\x12\x0fpayera.types.v1\x1a\x1apayera/types/v1/card.proto\"\xf1\x01\n\x07Outcome\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.payera.types.v1.OutcomeKind\x12\x15\n\rpsp_reference\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x10\n\x08raw_code\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x0e\n\x06\x61mount\x18\x06 \x01(\x03\x12\x1e\n\x16network_transaction_id\x18\x07 \x01(\t\x12*\n\x04\x63\x61rd\x18\x08 \x01(\x0b\x32\x1c.payera.types.v1.CardSummary\x12\x17\n\x0f\x63\x61ptured_amount\x18\t \x01(\x03*\xee\x01\n\x0bOutcomeKind\x12\x1c\n\x18OUTCOME_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15OUTCOME_KIND_APPROVED\x10\x01\x12\x19\n\x15OUTCOME_KIND_DECLINED\x10\x02\x12 \n\x1cOUTCOME_KIND_ACTION_REQUIRED\x10\x03\x12\x18\n\x14OUTCOME_KIND_PENDING\x10\x04\x12\x19\n\x15OUTCOME_KIND_NOT_SENT\x10\x05\x12\x18\n\x14OUTCOME_KIND_UNKNOWN\x10\x06\x12\x1a\n\x16OUTCOME_KIND_NOT_FOUND\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpayera/types/v1/outcome.proto\x12\x0fpayera.types.v1\x1a\x1apayera/types/v1/card.proto\"\xac\x03\n\x07Outcome\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.payera.types.v1.OutcomeKind\x12\x15\n\rpsp_reference\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x10\n\x08raw_code\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x0e\n\x06\x61mount\x18\x06 \x01(\x03\x12\x1e\n\x16network_transaction_id\x18\x07 \x01(\t\x12*\n\x04\x63\x61rd\x18\x08 \x01(\x0b\x32\x1c.payera.types.v1.CardSummary\x12\x17\n\x0f\x63\x61ptured_amount\x18\t \x01(\x03\x12\x14\n\x0cnetwork_code\x18\n \x01(\t\x12\x13\n\x0b\x61\x64vice_code\x18\x0b \x01(\t\x12\'\n\x06\x63hecks\x18\x0c \x01(\x0b\x32\x17.payera.types.v1.Checks\x12\x30\n\x0bnext_action\x18\r \x01(\x0b\x32\x1b.payera.types.v1.NextAction\x12\x12\n\nexpires_at\x18\x0e \x01(\x03\x12\x1f\n\x17\x65xpected_within_seconds\x18\x0f \x01(\x03\"\x88\x01\n\x06\x43hecks\x12&\n\x06street\x18\x01 \x01(\x0e\x32\x16.payera.types.v1.Check\x12+\n\x0bpostal_code\x18\x02 \x01(\x0e\x32\x16.payera.types.v1.Check\x12)\n\tcard_code\x18\x03 \x01(\x0e\x32\x16.payera.types.v1.Check\"\xc0\x01\n\nNextAction\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.payera.types.v1.NextActionKind\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x37\n\x06\x66ields\x18\x04 \x03(\x0b\x32\'.payera.types.v1.NextAction.FieldsEntry\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xee\x01\n\x0bOutcomeKind\x12\x1c\n\x18OUTCOME_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15OUTCOME_KIND_APPROVED\x10\x01\x12\x19\n\x15OUTCOME_KIND_DECLINED\x10\x02\x12 \n\x1cOUTCOME_KIND_ACTION_REQUIRED\x10\x03\x12\x18\n\x14OUTCOME_KIND_PENDING\x10\x04\x12\x19\n\x15OUTCOME_KIND_NOT_SENT\x10\x05\x12\x18\n\x14OUTCOME_KIND_UNKNOWN\x10\x06\x12\x1a\n\x16OUTCOME_KIND_NOT_FOUND\x10\x07*q\n\x05\x43heck\x12\x15\n\x11\x43HECK_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HECK_MATCH\x10\x01\x12\x12\n\x0e\x43HECK_NO_MATCH\x10\x02\x12\x15\n\x11\x43HECK_UNAVAILABLE\x10\x03\x12\x15\n\x11\x43HECK_NOT_CHECKED\x10\x04*\x93\x01\n\x0eNextActionKind\x12 \n\x1cNEXT_ACTION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19NEXT_ACTION_KIND_REDIRECT\x10\x01\x12 \n\x1cNEXT_ACTION_KIND_FINGERPRINT\x10\x02\x12\x1e\n\x1aNEXT_ACTION_KIND_CHALLENGE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'payera.types.v1.outcome_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOMEKIND']._serialized_start=323
-  _globals['_OUTCOMEKIND']._serialized_end=561
+  _globals['_NEXTACTION_FIELDSENTRY']._loaded_options = None
+  _globals['_NEXTACTION_FIELDSENTRY']._serialized_options = b'8\001'
+  _globals['_OUTCOMEKIND']._serialized_start=844
+  _globals['_OUTCOMEKIND']._serialized_end=1082
+  _globals['_CHECK']._serialized_start=1084
+  _globals['_CHECK']._serialized_end=1197
+  _globals['_NEXTACTIONKIND']._serialized_start=1200
+  _globals['_NEXTACTIONKIND']._serialized_end=1347
   _globals['_OUTCOME']._serialized_start=79
-  _globals['_OUTCOME']._serialized_end=320
+  _globals['_OUTCOME']._serialized_end=507
+  _globals['_CHECKS']._serialized_start=510
+  _globals['_CHECKS']._serialized_end=646
+  _globals['_NEXTACTION']._serialized_start=649
+  _globals['_NEXTACTION']._serialized_end=841
+  _globals['_NEXTACTION_FIELDSENTRY']._serialized_start=796
+  _globals['_NEXTACTION_FIELDSENTRY']._serialized_end=841
 # @@protoc_insertion_point(module_scope)
