@@ -17,10 +17,11 @@ from mesh.settings import BaseSettings, load
 from mesh.telemetry import Metrics, configure_logging, serve_metrics
 from psp_connectors.adapters.accounts import load_accounts
 from psp_connectors.adapters.grpc.service import SERVICE_NAME, ConnectorService
-from psp_connectors.adapters.http.sender import AiohttpSender, SenderLimits
+from psp_connectors.adapters.http.limits import SenderLimits
+from psp_connectors.adapters.http.negotiation import NegotiatingSender
 from psp_connectors.adapters.observation import LoggingObserver
 from psp_connectors.adapters.vault.client import GrpcVault
-from psp_connectors.application.perform_operation import PerformOperation
+from psp_connectors.application.perform_operation import PerformOperation, Runtime
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.breaker import BreakerLimits
 
@@ -29,6 +30,7 @@ VAULT_SERVICE: Final = "vault_svc"
 RESERVE_SECONDS: Final = 0.15
 """Kept back of every call's time, so that an outcome still reaches the caller."""
 STOP_SECONDS: Final = 5.0
+FORGET_SECONDS: Final = 15.0
 CONCURRENCY_LIMIT: Final = 256
 """Higher than elsewhere: calls wait for PSPs, and a slow PSP must not lock the others out."""
 
@@ -47,33 +49,45 @@ async def serve(stop: asyncio.Event, environment: Mapping[str, str]) -> None:
     metrics = Metrics(SERVICE)
     accounts = load_accounts(settings.psp_accounts, CONNECTORS, settings.environment)
     crash_points = CrashPoints(settings.crash_directory, environment=settings.environment)
-    sender = AiohttpSender(SenderLimits())
-    sender.open(accounts.values())
+    sender = NegotiatingSender(SenderLimits())
     vault_channel = open_channel(settings.vault_address, service=VAULT_SERVICE, tls_directory=settings.tls_directory)
     perform_operation = PerformOperation(
         accounts=accounts,
         connectors=CONNECTORS,
         vault=GrpcVault(vault_channel),
-        sender=sender,
-        crash_points=crash_points,
-        observer=LoggingObserver(logger, metrics.registry),
-        clock=time.monotonic,
-        breaker_limits=BreakerLimits(),
-        reserve_seconds=RESERVE_SECONDS,
+        runtime=Runtime(
+            sender=sender,
+            crash_points=crash_points,
+            observer=LoggingObserver(logger, metrics.registry),
+            clock=time.monotonic,
+            breaker_limits=BreakerLimits(),
+            reserve_seconds=RESERVE_SECONDS,
+        ),
     )
     service = ConnectorService(perform_operation, accounts, CONNECTORS)
     server = MeshServer(settings, logger=logger, metrics=metrics, concurrency_limit=CONCURRENCY_LIMIT)
     server.add(SERVICE_NAME, functools.partial(_register, service))
     stop_metrics = serve_metrics(settings.metrics_listen, metrics)
+    forgetting = asyncio.create_task(_forget_now_and_then(perform_operation))
     try:
         await server.start()
         logger.info("accounts", accounts=sorted(accounts))
         await stop.wait()
         await server.stop(grace_seconds=STOP_SECONDS)
     finally:
+        forgetting.cancel()
+        await asyncio.gather(forgetting, return_exceptions=True)
+        await perform_operation.close()
         await sender.close()
         await vault_channel.close()
         stop_metrics()
+
+
+async def _forget_now_and_then(perform_operation: PerformOperation) -> None:
+    """Drop remembered card operations in time also when no call comes that would."""
+    while True:
+        await asyncio.sleep(FORGET_SECONDS)
+        perform_operation.forget_expired()
 
 
 def _register(service: ConnectorService, server: grpc.aio.Server) -> None:

@@ -1,5 +1,6 @@
 """What the use cases need from outside: the vault, a way to send, crash points, and someone who watches."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +31,16 @@ class HttpSender(Protocol):
         """Send once, never again by itself, and end before `deadline` (seconds of the monotonic clock)."""
 
 
+class Accounts(Protocol):
+    """The PSP accounts as they are now; a plain mapping is one."""
+
+    def get(self, name: str, /) -> Account | None:
+        """Give an account, None when there is none of that name."""
+
+    def values(self) -> Collection[Account]:
+        """Give all accounts."""
+
+
 class CrashPoints(Protocol):
     """Places at which a test may kill or hold the process."""
 
@@ -42,6 +53,7 @@ class Performed:
     """What may be told of one call: never card data."""
 
     account: str
+    psp: str
     operation: str
     reference: str
     kind: str

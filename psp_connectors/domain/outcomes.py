@@ -63,6 +63,10 @@ class Checks:
     card_code: Check = Check.NOT_CHECKED
 
 
+NO_CHECKS = Checks()
+"""Nobody asked the issuer anything."""
+
+
 class NextActionKind(StrEnum):
     """How the shopper is brought to where the PSP wants something of them."""
 
@@ -87,8 +91,8 @@ class Outcome:
 
     `raw_code` is the PSP's own code, `network_code` the card network's response code and `advice_code` its merchant
     advice code, as they came. `expires_at` is until when the authorization can be captured, in seconds since the epoch,
-    0 when the PSP does not say. `unmapped` says that the PSP used a code our table does not know, so that the table can
-    be completed.
+    0 when the PSP does not say. `expected_within_seconds` is set by the runtime for a pending operation. `unmapped`
+    says that the PSP used a code our table does not know, so that the table can be completed.
     """
 
     kind: OutcomeKind
@@ -102,9 +106,10 @@ class Outcome:
     network_transaction_id: str = ""
     card: CardSummary | None = None
     captured_amount: int = 0
-    checks: Checks = Checks()
+    checks: Checks = NO_CHECKS
     next_action: NextAction | None = None
     expires_at: int = 0
+    expected_within_seconds: int = 0
     unmapped: bool = False
 
 

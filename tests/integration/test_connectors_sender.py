@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from psp_connectors.adapters.http.sender import AiohttpSender, SenderLimits
+from psp_connectors.adapters.http.limits import SenderLimits
+from psp_connectors.adapters.http.sender import AiohttpSender
+from psp_connectors.adapters.http.tls import HTTP_1, client_context
 from psp_connectors.domain.http import (
     Delivery,
     HttpRequest,
@@ -95,8 +97,7 @@ def answering(*parts: bytes, then: str = "close") -> Callable[[Server], Behaviou
 
 @pytest_asyncio.fixture
 async def sender() -> AsyncIterator[AiohttpSender]:
-    client = AiohttpSender(LIMITS)
-    client.open([account()])
+    client = AiohttpSender(LIMITS, client_context((HTTP_1,)))
     yield client
     await client.close()
 

@@ -9,8 +9,9 @@ from payera.connectors.v1 import connector_service_pb2_grpc as stubs
 from mesh import context as calls
 from psp_connectors.adapters.grpc import translation
 from psp_connectors.application.perform_operation import PerformOperation
+from psp_connectors.application.ports import Accounts
 from psp_connectors.domain import operations
-from psp_connectors.domain.connector import Account, Connector
+from psp_connectors.domain.connector import Connector
 from psp_connectors.domain.outcomes import Outcome
 
 SERVICE_NAME = contract.DESCRIPTOR.services_by_name["ConnectorService"].full_name
@@ -22,7 +23,7 @@ class ConnectorService(stubs.ConnectorServiceServicer):
     def __init__(
         self,
         perform_operation: PerformOperation,
-        accounts: Mapping[str, Account],
+        accounts: Accounts,
         connectors: Mapping[str, Connector],
     ) -> None:
         self._perform_operation = perform_operation
@@ -103,7 +104,7 @@ class ConnectorService(stubs.ConnectorServiceServicer):
         return contract.ListCapabilitiesResponse(
             accounts=[
                 translation.account_capabilities(account, self._connectors[account.connector].capabilities)
-                for _, account in sorted(self._accounts.items())
+                for account in sorted(self._accounts.values(), key=lambda account: account.name)
             ]
         )
 

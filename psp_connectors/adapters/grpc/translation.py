@@ -7,12 +7,14 @@ from payera.connectors.v1 import connector_service_pb2 as contract
 from payera.types.v1 import card_pb2, money_pb2, outcome_pb2
 
 from mesh.money import Money, require_amount
-from psp_connectors.application.perform_operation import AuthorizationOrder, VerificationOrder
+from psp_connectors.adapters.grpc.details import details
+from psp_connectors.application.orders import AuthorizationOrder, VerificationOrder
 from psp_connectors.domain.capabilities import Answering, AskBy, Capabilities, OperationCapability
 from psp_connectors.domain.cards import CardSummary
 from psp_connectors.domain.connector import Account
+from psp_connectors.domain.details import NO_DETAILS
 from psp_connectors.domain.operations import Capture, Increment, OperationKind, Refund, Sync, Void
-from psp_connectors.domain.outcomes import Outcome, OutcomeKind
+from psp_connectors.domain.outcomes import NO_CHECKS, Check, Checks, NextAction, NextActionKind, Outcome, OutcomeKind
 
 KINDS: Final = MappingProxyType(
     {
@@ -35,6 +37,21 @@ OPERATIONS: Final = MappingProxyType(
         OperationKind.INCREMENT: contract.OPERATION_INCREMENT,
     }
 )
+CHECKS: Final = MappingProxyType(
+    {
+        Check.MATCH: outcome_pb2.CHECK_MATCH,
+        Check.NO_MATCH: outcome_pb2.CHECK_NO_MATCH,
+        Check.UNAVAILABLE: outcome_pb2.CHECK_UNAVAILABLE,
+        Check.NOT_CHECKED: outcome_pb2.CHECK_NOT_CHECKED,
+    }
+)
+NEXT_ACTIONS: Final = MappingProxyType(
+    {
+        NextActionKind.REDIRECT: outcome_pb2.NEXT_ACTION_KIND_REDIRECT,
+        NextActionKind.FINGERPRINT: outcome_pb2.NEXT_ACTION_KIND_FINGERPRINT,
+        NextActionKind.CHALLENGE: outcome_pb2.NEXT_ACTION_KIND_CHALLENGE,
+    }
+)
 _OPERATION_KINDS: Final = MappingProxyType({number: kind for kind, number in OPERATIONS.items()})
 
 
@@ -49,6 +66,8 @@ def authorization_order(request: contract.AuthorizeRequest) -> AuthorizationOrde
         amount=_money(request.amount),
         capture=request.capture,
         statement_descriptor=request.statement_descriptor,
+        details=details(request.details) if request.HasField("details") else NO_DETAILS,
+        repetition=request.repetition,
     )
 
 
@@ -61,6 +80,8 @@ def verification_order(request: contract.VerifyRequest) -> VerificationOrder:
         token=request.token,
         payment_id=request.payment_id,
         currency=require_amount(1, request.currency, None).currency,
+        details=details(request.details) if request.HasField("details") else NO_DETAILS,
+        repetition=request.repetition,
     )
 
 
@@ -133,6 +154,12 @@ def outcome(value: Outcome) -> outcome_pb2.Outcome:
         network_transaction_id=value.network_transaction_id,
         card=_card(value.card),
         captured_amount=value.captured_amount,
+        network_code=value.network_code,
+        advice_code=value.advice_code,
+        checks=None if value.checks == NO_CHECKS else _checks(value.checks),
+        next_action=None if value.next_action is None else _next_action(value.next_action),
+        expires_at=value.expires_at,
+        expected_within_seconds=value.expected_within_seconds,
     )
 
 
@@ -180,6 +207,18 @@ def _operation_capability(kind: OperationKind, capability: OperationCapability) 
 def _money(amount: money_pb2.Money) -> Money:
     exponent = amount.exponent if amount.HasField("exponent") else None
     return require_amount(amount.value, amount.currency, exponent)
+
+
+def _checks(checks: Checks) -> outcome_pb2.Checks:
+    return outcome_pb2.Checks(
+        street=CHECKS[checks.street], postal_code=CHECKS[checks.postal_code], card_code=CHECKS[checks.card_code]
+    )
+
+
+def _next_action(action: NextAction) -> outcome_pb2.NextAction:
+    return outcome_pb2.NextAction(
+        kind=NEXT_ACTIONS[action.kind], url=action.url, method=action.method, fields=dict(action.fields)
+    )
 
 
 def _card(card: CardSummary | None) -> card_pb2.CardSummary | None:

@@ -1,15 +1,15 @@
-"""Sends requests to PSPs and tells exactly what became of them: never left, left and unanswered, or answered."""
+"""Sends requests to PSPs over HTTP/1.1 and tells exactly what became of them: never left, unanswered, or answered."""
 
 import asyncio
+import ssl
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
 from yarl import URL
 
+from psp_connectors.adapters.http.limits import PLAIN_ENCODINGS, SenderLimits
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.http import (
     Delivery,
@@ -25,19 +25,6 @@ DNS_CACHE_SECONDS: Final = 30
 READ_SIZE: Final = 65536
 #: aiohttp rounds longer timeouts up to whole seconds; nothing here may outlast its deadline.
 NEVER_ROUNDED: Final = 86400.0
-_PLAIN_ENCODINGS: Final = frozenset({"", "identity"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SenderLimits:
-    """Bounds of the client. A call with less than `least_seconds` left is not begun."""
-
-    connections_per_account: int = 64
-    connect_seconds: float = 2.0
-    answer_seconds: float = 30.0
-    least_seconds: float = 0.02
-    keepalive_seconds: float = 30.0
-    largest_answer_bytes: int = 1024 * 1024
 
 
 class _Progress:
@@ -57,14 +44,10 @@ class AiohttpSender:
     is at most one request on the wire.
     """
 
-    def __init__(self, limits: SenderLimits) -> None:
+    def __init__(self, limits: SenderLimits, context: ssl.SSLContext) -> None:
         self._limits = limits
+        self._context = context
         self._sessions: dict[str, aiohttp.ClientSession] = {}
-
-    def open(self, accounts: Iterable[Account]) -> None:
-        """Make the sessions, without connecting. Needs a running event loop."""
-        for account in accounts:
-            self._sessions[account.name] = self._session()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -80,7 +63,7 @@ class AiohttpSender:
         progress = _Progress()
         try:
             async with asyncio.timeout(budget):
-                return await self._exchange(self._sessions[account.name], request, budget, progress)
+                return await self._exchange(self._session_of(account.name), request, budget, progress)
         except TimeoutError:
             return _failure(progress, UnansweredReason.TIMEOUT)
         except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, ValueError):
@@ -102,7 +85,7 @@ class AiohttpSender:
             ),
             trace_request_ctx=progress,
         ) as response:
-            if response.headers.get("Content-Encoding", "").strip().lower() not in _PLAIN_ENCODINGS:
+            if response.headers.get("Content-Encoding", "").strip().lower() not in PLAIN_ENCODINGS:
                 return Unanswered(UnansweredReason.UNREADABLE)
             body = await self._read(response)
             if body is None:
@@ -119,12 +102,19 @@ class AiohttpSender:
                 return None
         return bytes(body)
 
+    def _session_of(self, account: str) -> aiohttp.ClientSession:
+        session = self._sessions.get(account)
+        if session is None:
+            session = self._sessions[account] = self._session()
+        return session
+
     def _session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._limits.connections_per_account,
                 ttl_dns_cache=DNS_CACHE_SECONDS,
                 keepalive_timeout=self._limits.keepalive_seconds,
+                ssl=self._context,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "payera", "Accept-Encoding": "identity"},

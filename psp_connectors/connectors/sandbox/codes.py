@@ -19,6 +19,7 @@ REASONS: Final = MappingProxyType(
         "authorization_expired": DeclineCode.AUTHORIZATION_EXPIRED,
         "brand_not_supported": DeclineCode.CARD_NOT_SUPPORTED,
         "charge_closed": DeclineCode.INVALID_TRANSACTION,
+        "charge_pending": DeclineCode.INVALID_TRANSACTION,
         "charge_declined": DeclineCode.INVALID_TRANSACTION,
         "currency_mismatch": DeclineCode.CURRENCY_NOT_SUPPORTED,
         "currency_not_supported": DeclineCode.CURRENCY_NOT_SUPPORTED,

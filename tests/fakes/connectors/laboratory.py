@@ -13,8 +13,9 @@ from devstack.sandbox.journal import Journal
 from devstack.sandbox.server import Sandbox
 from devstack.sandbox.settings import AccountEntry
 from mesh.money import Money
-from psp_connectors.adapters.http.sender import AiohttpSender, SenderLimits
-from psp_connectors.application.perform_operation import PerformOperation
+from psp_connectors.adapters.http.limits import SenderLimits
+from psp_connectors.adapters.http.negotiation import NegotiatingSender
+from psp_connectors.application.perform_operation import PerformOperation, Runtime
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.breaker import BreakerLimits
 from psp_connectors.domain.operations import Capture, CardlessOperation, OperationKind, Refund, Sync, Void
@@ -105,19 +106,20 @@ async def laboratory(
     sandbox = Sandbox(listen="127.0.0.1:0", accounts=ENTRIES, journal=journal or Journal(None))
     await sandbox.open()
     accounts = {name: account(name, f"http://127.0.0.1:{port}", KEYS[name]) for name, port in sandbox.ports.items()}
-    sender = AiohttpSender(limits or SenderLimits())
-    sender.open(accounts.values())
+    sender = NegotiatingSender(limits or SenderLimits())
     vault, observer = FakeVault(), FakeObserver()
     perform = PerformOperation(
         accounts=accounts,
         connectors=CONNECTORS,
         vault=vault,
-        sender=sender,
-        crash_points=FakeCrashPoints(),
-        observer=observer,
-        clock=time.monotonic,
-        breaker_limits=BreakerLimits(failures_to_open=1000),
-        reserve_seconds=0.15,
+        runtime=Runtime(
+            sender=sender,
+            crash_points=FakeCrashPoints(),
+            observer=observer,
+            clock=time.monotonic,
+            breaker_limits=BreakerLimits(failures_to_open=1000),
+            reserve_seconds=0.15,
+        ),
     )
     base_url = f"http://127.0.0.1:{sandbox.control_port}"
     try:

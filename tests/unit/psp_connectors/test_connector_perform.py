@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from psp_connectors.application.perform_operation import PerformOperation
+from psp_connectors.application.perform_operation import PerformOperation, Runtime
 from psp_connectors.application.ports import TokenUnusable, VaultUnavailable
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.breaker import BreakerLimits
@@ -71,12 +71,14 @@ class Bench:
             accounts={"sandbox_a": account(), "sandbox_b": account("sandbox_b")},
             connectors=CONNECTORS if connector is None else {"sandbox": connector},
             vault=self.vault,
-            sender=self.sender,
-            crash_points=self.crash_points,
-            observer=self.observer,
-            clock=self.clock,
-            breaker_limits=BreakerLimits(failures_to_open=2, open_seconds=5),
-            reserve_seconds=0.15,
+            runtime=Runtime(
+                sender=self.sender,
+                crash_points=self.crash_points,
+                observer=self.observer,
+                clock=self.clock,
+                breaker_limits=BreakerLimits(failures_to_open=2, open_seconds=5),
+                reserve_seconds=0.15,
+            ),
         )
 
     async def authorize(self, account_name: str = "sandbox_a") -> Outcome:
