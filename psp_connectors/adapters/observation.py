@@ -16,9 +16,17 @@ _BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 
 
 class LoggingObserver:
-    """Writes one log line per call and keeps the PSP metrics."""
+    """Writes one log line and one span per call and keeps the PSP metrics.
 
-    def __init__(self, logger: Any, registry: CollectorRegistry) -> None:  # noqa: ANN401 - structlog's loggers have no type
+    Without a tracer of its own it takes the process's: spans go nowhere unless whoever runs the service set an SDK up.
+    """
+
+    def __init__(
+        self,
+        logger: Any,  # noqa: ANN401 - structlog's loggers have no type
+        registry: CollectorRegistry,
+        tracer: trace.Tracer | None = None,
+    ) -> None:
         self._logger = logger
         self._outcomes = Counter(
             "payera_psp_outcomes",
@@ -39,8 +47,7 @@ class LoggingObserver:
             ("psp", "account"),
             registry=registry,
         )
-        # Without an SDK set up by whoever runs the service this costs next to nothing and goes nowhere.
-        self._tracer = trace.get_tracer("payera.psp_connectors")
+        self._tracer = tracer or trace.get_tracer("payera.psp_connectors")
 
     def performed(self, call: Performed) -> None:
         """Log and count one call."""
