@@ -15,10 +15,16 @@ local KEY_DIGITS_MAX = 11
 
 -- The transcoder writes a broken message for an object in a map, and takes any string for a boolean ("no" is true). So these
 -- field names of the public contracts are checked here; a test compares them with the descriptors.
-local MAPS = { metadata = true }
+local MAPS = { metadata = true, secrets = true, settings = true }
 local BOOLEANS = { final = true, live = true }
 -- The transcoder takes "+10" and "010" for ten. Integers that come as strings have one way to be written.
-local INTEGERS = { amount = true, exp_month = true, exp_year = true, exponent = true, value = true }
+local INTEGERS = {
+  amount = true, basis_points = true, calls_per_second = true, concurrent_calls = true, exp_month = true, exp_year = true,
+  exponent = true, minor_units = true, overlap_seconds = true, value = true,
+}
+-- PSPs' webhooks pass as they came: their signatures cover the exact bytes.
+local WEBHOOKS = "/v1/psp-webhooks/"
+local WEBHOOK_BYTES_MAX = 1048576
 
 -- What a caller may be told by a service. Everything else of an answer stays inside.
 local RESPONSE_HEADERS = {
@@ -41,6 +47,10 @@ local CATALOGUE = {
   },
   INVALID_FIELD = {
     code = 3, message = "{detail}", remedy = "Correct the fields named in the details.",
+  },
+  BODY_TOO_LARGE = {
+    code = 3, message = "The request body is larger than {limit} bytes.",
+    remedy = "Send a smaller body; long texts do not belong in a payment.",
   },
   CARD_NUMBER_IN_TEXT = {
     code = 3, message = "`{field}` looks like a card number; card numbers are taken by /v1/tokens only.",
@@ -84,9 +94,13 @@ local function violation_json(field, description)
     .. ',"description":' .. quoted(description) .. "}]}"
 end
 
-local function refusal_json(reason, detail, request_id, field)
+local function refusal_json(reason, detail, request_id, field, limit)
   local entry = CATALOGUE[reason]
   local message, shown = entry.message, ""
+  if limit then
+    message = gsub(message, "{limit}", limit)
+    shown = '"limit":"' .. limit .. '",'
+  end
   if detail then
     message = gsub(message, "{detail}", function() return detail end)
     shown = '"detail":' .. quoted(detail) .. ","
@@ -329,7 +343,7 @@ local function refuse_request(handle, status, refusal, request_id)
   handle:streamInfo():dynamicMetadata():set("payera", "refused", "true")
   handle:respond(
     { [":status"] = status, ["content-type"] = "application/json" },
-    refusal_json(refusal.reason, refusal.detail, request_id, refusal.field)
+    refusal_json(refusal.reason, refusal.detail, request_id, refusal.field, refusal.limit)
   )
 end
 
@@ -340,6 +354,15 @@ function envoy_on_request(handle)
   local seen = handle:streamInfo():dynamicMetadata():get("payera")
   local request_id = seen.request.request_id
   if seen.problem then return refuse_request(handle, "400", seen.problem, request_id) end
+  if sub(headers:get(":path"), 1, #WEBHOOKS) == WEBHOOKS then
+    local webhook = handle:body()
+    if webhook and webhook:length() > WEBHOOK_BYTES_MAX then
+      local refusal = { reason = "BODY_TOO_LARGE", limit = tostring(WEBHOOK_BYTES_MAX) }
+      return refuse_request(handle, "413", refusal, request_id)
+    end
+    handle:headers():replace("x-payera-body-fields", "")
+    return
+  end
   local body = handle:body()
   if not body then
     -- Services can tell a call without a body from one that this filter did not see.

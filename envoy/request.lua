@@ -8,6 +8,9 @@ local DIGITS_SHOWN_MAX = 11
 local PATH_SHOWN_BYTES_MAX = 200
 local NAME_SHOWN_BYTES_MAX = 64
 local REQUEST_ID_BYTES_MAX = 128
+-- As the buffer filter has them: what a refusal of a larger body says.
+local BODY_BYTES_MAX = "65536"
+local WEBHOOK_BYTES_MAX = "1048576"
 local IDEMPOTENCY_KEY_BYTES_MAX = 255
 
 -- What a service may be told by a caller. Everything else of a request stays at the edge.
@@ -19,14 +22,27 @@ local REQUEST_HEADERS = {
   ["x-forwarded-proto"] = true,
 }
 
+-- PSPs' webhooks: any bytes of any type, proven by one of these headers. Nothing else of their head goes inside.
+local WEBHOOKS = "/v1/psp-webhooks/"
+local WEBHOOK_HEADERS = {
+  ["accept"] = true, ["authorization"] = true, ["content-length"] = true, ["content-type"] = true,
+  ["cko-signature"] = true, ["hmacsignature"] = true, ["paypal-auth-algo"] = true, ["paypal-auth-version"] = true,
+  ["paypal-cert-url"] = true, ["paypal-transmission-id"] = true, ["paypal-transmission-sig"] = true,
+  ["paypal-transmission-time"] = true, ["stripe-signature"] = true, ["webhook-signature"] = true,
+  ["te"] = true, ["transfer-encoding"] = true, ["x-request-id"] = true, ["x-forwarded-proto"] = true,
+}
+
 -- The query parameters of the API reference. The transcoder would let a parameter overrule the path and fill in a body, so
 -- that what was asked for differs from what everybody on the way has read. A test compares these with the API reference.
-local RESOURCES = { api_keys = true, merchants = true, payments = true, refunds = true, tokens = true }
+local RESOURCES = {
+  api_keys = true, merchants = true, payments = true, psp_accounts = true, psp_webhooks = true, refunds = true, tokens = true,
+}
 local PAGE_PARAMETERS = { page_size = true, page_token = true }
 local PARAMETERS = {
   ["/v1/payments"] = {
     status = true, merchant_reference = true, currency = true, created_from = true, created_before = true,
   },
+  ["/v1/psp_webhooks"] = { account = true, state = true },
   ["/v1/refunds"] = { payment_id = true },
 }
 
@@ -85,15 +101,16 @@ end
 
 -- Headers --------------------------------------------------------------------------------------------------------------
 
-local function keep_wanted(headers)
+local function keep_wanted(headers, allowed)
   local unwanted = {}
   for name, value in pairs(headers) do
-    local wanted = byte(name) == 58 or REQUEST_HEADERS[name]
+    local wanted = byte(name) == 58 or allowed[name]
     -- gRPC writes a value that it can't decode to its log, whole.
     if not wanted or (find(value, "[^\32-\126]") and byte(name) ~= 58) then unwanted[name] = true end
   end
   -- A key is checked, and refused, whatever it looks like.
-  unwanted["idempotency-key"], unwanted["x-request-id"] = nil, nil
+  if allowed["idempotency-key"] then unwanted["idempotency-key"] = nil end
+  unwanted["x-request-id"] = nil
   if unwanted["authorization"] then headers:replace("authorization", "unreadable") end
   unwanted["authorization"] = nil
   for name in pairs(unwanted) do headers:remove(name) end
@@ -161,14 +178,17 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   local method, path = headers:get(":method"), headers:get(":path") or ""
-  local problem = problem_of_key(headers) or problem_of_query(method, path)
-  keep_wanted(headers)
+  local is_webhook = sub(path, 1, #WEBHOOKS) == WEBHOOKS
+  local problem = (not is_webhook and problem_of_key(headers)) or problem_of_query(method, path)
+  keep_wanted(headers, is_webhook and WEBHOOK_HEADERS or REQUEST_HEADERS)
   local metadata = handle:streamInfo():dynamicMetadata()
   -- For the access log, for local replies, and for the answer's way back.
   metadata:set("payera", "request", {
     method = method, path = shown_path(path), request_id = clean_request_id(headers),
+    limit = is_webhook and WEBHOOK_BYTES_MAX or BODY_BYTES_MAX,
   })
   if problem then metadata:set("payera", "problem", problem) end
-  -- Native gRPC ends at the services: at the edge every body is JSON, whatever it is called.
+  -- Native gRPC ends at the services: at the edge every body is JSON, whatever it is called. A webhook's is looked at by
+  -- nobody here, and no signature covers what it is called.
   if headers:get("content-type") ~= "application/json" then headers:replace("content-type", "application/json") end
 end

@@ -7,15 +7,17 @@ from typing import Any, Final
 
 from payera.gateway.v1 import merchant_service_pb2_grpc, payment_service_pb2_grpc
 from payera.keys.v1 import key_service_pb2_grpc
+from payera.notifications.v1 import notification_service_pb2_grpc
 
 from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
-from gateway_svc.adapters.grpc import key_service, merchant_service, payment_service
+from gateway_svc.adapters.grpc import key_service, merchant_service, notification_service, payment_service
 from gateway_svc.adapters.keys.authenticator import CachingAuthenticator
 from gateway_svc.adapters.postgres.merchant_store import PostgresMerchantStore
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
 from gateway_svc.adapters.router.router import GrpcRouter
 from gateway_svc.adapters.temporal.driver import TemporalDurableDriver
 from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
+from gateway_svc.application.apply_notification import ApplyNotification
 from gateway_svc.application.create_payment import CreatePayment
 from gateway_svc.application.inline_driver import Environment, InlineDriver
 from gateway_svc.application.manage_merchants import ManageMerchants
@@ -110,6 +112,7 @@ class Gateway:
         payments = payment_service.PaymentServicer(create, modify, ReadPayments(store))
         operators = merchant_service.MerchantServicer(ManageMerchants(merchants, merchants))
         keys = key_service.KeyServicer(merchants)
+        notifications = notification_service.NotificationServicer(ApplyNotification(store, self._logger))
 
         def register(service: str, add: Callable[[Any, Any], None], servicer: object) -> None:
             self._server.add(service, lambda target: add(servicer, target))
@@ -117,6 +120,8 @@ class Gateway:
         register(payment_service.SERVICE, payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, payments)
         register(merchant_service.SERVICE, merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server, operators)
         register(key_service.SERVICE, key_service_pb2_grpc.add_KeyServiceServicer_to_server, keys)
+        add_notifications = notification_service_pb2_grpc.add_NotificationServiceServicer_to_server
+        register(notification_service.SERVICE, add_notifications, notifications)
 
 
 async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:

@@ -10,7 +10,6 @@ from temporalio.client import Client
 
 from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
-from gateway_svc.adapters.temporal.keyring import create_keyring, load_keyring
 from gateway_svc.adapters.temporal.metrics import DurableMetrics
 from gateway_svc.adapters.temporal.starting import TemporalWorkStarter
 from gateway_svc.adapters.temporal.worker import TemporalWorker, WorkerSettings
@@ -21,6 +20,7 @@ from gateway_svc.workflows.sweep_activities import SweepActivities
 from mesh.channels import open_channel
 from mesh.crashpoints import CrashPoints
 from mesh.database import Database
+from mesh.keyring import create_keyring, load_keyring
 from mesh.settings import BaseSettings
 from mesh.telemetry import Metrics, configure_logging, serve_metrics
 

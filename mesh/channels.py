@@ -11,7 +11,8 @@ from mesh.identity import Identity
 from mesh.reasons import Reason
 from mesh.refusal import Refusal, Violation
 
-LARGEST_MESSAGE_BYTES: Final = 1024 * 1024
+LARGEST_MESSAGE_BYTES: Final = 1024 * 1024 + 64 * 1024
+"""A webhook's body of 1 MiB with what stands around it."""
 ERROR_DOMAIN: Final = "payera.dev"
 
 _STATUS_METADATA = "grpc-status-details-bin"

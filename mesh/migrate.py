@@ -30,7 +30,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 DATABASE: Final = "payera"
 OWNER: Final = "payera_owner"
 #: Each service has a folder under sql/ and the schema of the same name.
-SERVICES: Final = ("gateway", "router", "vault")
+SERVICES: Final = ("gateway", "router", "vault", "connectors")
 
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _LOCK_TIMEOUT_MS: Final = 2_000
@@ -62,13 +62,14 @@ class LoginRole:
     idle_in_transaction_timeout_ms: int = 5_000
 
 
-#: The limits sum up to less than the development cluster's 120 connections.
+#: The limits sum up to less than the development cluster's 140 connections.
 LOGIN_ROLES: Final = (
     LoginRole("gateway_svc", connection_limit=60, statement_timeout_ms=5_000),
     LoginRole("gateway_worker", connection_limit=20, statement_timeout_ms=10_000),
     LoginRole("gateway_relay", connection_limit=6, statement_timeout_ms=10_000),
     LoginRole("router_svc", connection_limit=12, statement_timeout_ms=5_000),
     LoginRole("vault_svc", connection_limit=16, statement_timeout_ms=5_000),
+    LoginRole("psp_connectors", connection_limit=20, statement_timeout_ms=5_000),
 )
 
 

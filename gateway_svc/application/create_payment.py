@@ -21,10 +21,12 @@ from gateway_svc.application.ports import (
 )
 from gateway_svc.application.views import payment_of
 from gateway_svc.domain import core
+from gateway_svc.domain.eligibility import Charge, fitting
 from gateway_svc.domain.outcome import Outcome
-from gateway_svc.domain.payment import Candidate, CaptureMethod, PaymentStatus
+from gateway_svc.domain.payment import AttemptStatus, Candidate, CaptureMethod, PaymentStatus
 from mesh.identifiers import new_id
 from mesh.money import require_amount
+from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
 
@@ -84,6 +86,7 @@ class CreatePayment:
                 currency=wish.currency,
                 card=card,
             )
+            candidates = self._fitting(call.merchant_id, wish, card, candidates)
             budget.require_begin()
         except Refusal:
             known = await self._answer_known(operation, budget)
@@ -93,6 +96,16 @@ class CreatePayment:
         return await self._driver.drive(
             self._work(operation, _new_payment(payment_id, wish, card, candidates)), operation, budget
         )
+
+    def _fitting(
+        self, merchant_id: str, wish: PaymentWish, card: Mapping[str, Any], candidates: Sequence[Candidate]
+    ) -> Sequence[Candidate]:
+        """Leave out the accounts that can't take the payment; refuses with NO_ELIGIBLE_ACCOUNT when none is left."""
+        charge = Charge(merchant_id, wish.amount, wish.currency, str(card.get("brand") or ""))
+        kept, reason = fitting(candidates, self._connectors.takes(), charge)
+        if candidates and not kept:
+            raise Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail=reason)
+        return kept
 
     async def _answer_known(self, operation: Operation, budget: Budget) -> Answer | None:
         """Answer for a key that is not new: a replay depends neither on the vault nor on the router."""
@@ -151,11 +164,15 @@ class PaymentWork:
 
     def is_done(self, state: State) -> bool:
         """Tell whether the core has no next step for it."""
-        return isinstance(core.next_step(payment_of(state.payment)), core.Done)
+        return core.is_settled(payment_of(state.payment))
 
     def is_final(self, state: State) -> bool:
         """Tell whether the payment left PROCESSING."""
         return bool(state.payment["status"] != PaymentStatus.PROCESSING)
+
+    def is_acknowledged(self, state: State) -> bool:
+        """Tell whether the last attempt's PSP tells the outcome later."""
+        return bool(state.payment["attempts"][-1]["status"] == AttemptStatus.PENDING)
 
     def answer(self, state: State) -> View:
         """Give the payment."""

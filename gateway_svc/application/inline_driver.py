@@ -72,6 +72,10 @@ class Work(Protocol):
         """Tell whether its result is known."""
         ...
 
+    def is_acknowledged(self, state: State) -> bool:
+        """Tell whether the PSP has it and tells the result later."""
+        ...
+
     def answer(self, state: State) -> View:
         """Give what the merchant is shown of it."""
         ...
@@ -191,7 +195,9 @@ class InlineDriver:
         self, work: Work, state: State, operation: Operation, budget: Budget, *, replayed: bool
     ) -> Answer:
         if not work.is_done(state):
-            await work.hand_over(state, budget.hand_over_ms())
+            wait_ms = budget.hand_over_ms()
+            # What a PSP decides in its own time is nothing to let a merchant wait for.
+            await work.hand_over(state, 0 if work.is_acknowledged(state) else wait_ms)
         try:
             found = await self._store.find_operation(operation)
             if found.answer is not None:

@@ -132,11 +132,15 @@ class ModificationWork:
 
     def is_done(self, state: State) -> bool:
         """Tell whether the core has no next step for it."""
-        return isinstance(core.next_modification_step(modification_of(_modification(state))), core.Done)
+        return core.is_settled_modification(modification_of(_modification(state)))
 
     def is_final(self, state: State) -> bool:
         """Tell whether the modification succeeded or failed."""
         return _modification(state)["status"] in _FINAL_STATUSES
+
+    def is_acknowledged(self, state: State) -> bool:
+        """Tell whether the PSP tells the outcome later."""
+        return bool(_modification(state)["status"] == ModificationStatus.PENDING)
 
     def answer(self, state: State) -> View:
         """Give the refund, or the payment that was captured or voided."""

@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome
 from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
+from gateway_svc.domain.resolution import Means
 
 View = Mapping[str, Any]
 """A payment, refund or other resource as the stored procedures show it (JSON)."""
@@ -105,9 +107,37 @@ class PaymentStore(Protocol):
         ...
 
     async def record_modification(
-        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool, reversal: bool = False
     ) -> tuple[View, View]:
-        """Record what became of a modification, as `record_attempt` does. Returns modification and payment."""
+        """Record what became of a modification, as `record_attempt` does. Returns modification and payment.
+
+        ``reversal`` tells of a failure that the PSP reports as following a success: a success told later is old news.
+        """
+        ...
+
+    async def find_modification(self, modification_id: str) -> View | None:
+        """Find a modification by its id, whoever's it is; None when there is none."""
+        ...
+
+    async def find_open_modification(
+        self, payment_id: str, kind: str, amount: int | None, psp_reference: str
+    ) -> str | None:
+        """Find the one modification of a kind (and amount) that is under way at a payment; None for none or several.
+
+        One that the PSP has named otherwise is another. ``psp_reference`` may be empty.
+        """
+        ...
+
+    async def reverse_modification(self, modification_id: str, code: str, raw_code: str) -> bool:
+        """Take back a capture or refund that had succeeded; its amount can be captured or refunded again.
+
+        False when an operator must decide: a void, a capture of a payment of which money was given back or is about to
+        be, one that was not recorded as succeeded. Taking back twice changes nothing.
+        """
+        ...
+
+    async def report_contradiction(self, payment_id: str, reference: str) -> None:
+        """Hand an attempt or modification whose PSP contradicts the record to an operator; changes no money."""
         ...
 
     async def load_payment(self, payment_id: str) -> View:
@@ -197,8 +227,21 @@ class PspConnectors(Protocol):
     An error whose origin is uncertain is UNKNOWN; only an answer that provably precedes the PSP call is NOT_SENT.
     """
 
-    async def authorize(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
-        """Send an attempt, with its idempotency key derived from its id."""
+    async def authorize(
+        self, payment: Payment, attempt: Attempt, *, timeout_ms: int, repetition: bool = False
+    ) -> Outcome:
+        """Send an attempt, with its idempotency key derived from its id; ``repetition`` when it was sent before."""
+        ...
+
+    async def means(self, account: str, operation: str) -> Means:
+        """Give what the PSP of an account offers to settle AUTHORIZE, CAPTURE, VOID or REFUND.
+
+        Refuses with UNAVAILABLE while that was never heard of; what was heard once serves on while nobody can be asked.
+        """
+        ...
+
+    def takes(self) -> Mapping[str, AccountTakes]:
+        """Give what is known of which payments the accounts take; an account of which nothing is known is left out."""
         ...
 
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:

@@ -44,6 +44,7 @@ def attempt_of(view: View) -> Attempt:
         asks=view["asks"],
         not_founds=view["not_founds"],
         age_seconds=view.get("age_seconds", 0),
+        expected_age_seconds=view.get("expected_age_seconds", 0),
     )
 
 
@@ -63,6 +64,10 @@ def modification_of(view: View) -> Modification:
         not_founds=view["not_founds"],
         age_seconds=view.get("age_seconds", 0),
         under_review=view["under_review"],
+        psp_reference=view["psp_reference"],
+        # A key's answer that is older than the field does without it.
+        capture_psp_reference=view.get("capture_psp_reference", ""),
+        expected_age_seconds=view.get("expected_age_seconds", 0),
     )
 
 

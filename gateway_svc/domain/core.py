@@ -4,10 +4,12 @@ Every driver asks here and only here: the inline driver in a request, the durabl
 the tests. The stored procedures check the same transitions once more under the row lock.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, may_cascade
-from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.outcome import Outcome, OutcomeKind, details_of
 from gateway_svc.domain.payment import (
     Attempt,
     AttemptStatus,
@@ -18,7 +20,15 @@ from gateway_svc.domain.payment import (
     Payment,
     PaymentStatus,
 )
-from gateway_svc.domain.resolution import Ask, Repeat, Review, next_resolution
+from gateway_svc.domain.resolution import (
+    Ask,
+    Await,
+    Means,
+    Repeat,
+    Review,
+    Situation,
+    next_resolution,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,29 @@ class RepeatAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtAttempt:
+    """Record ``attempt`` as unknown before it is repeated: whoever began it may still be about to send or record it.
+
+    Once the record says so, a late "not sent" of the first call is not believed any more.
+    """
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitAttempt:
+    """After ``delay_ms``, look at the record again: only the PSP's webhook can tell what became of ``attempt``."""
+
+    attempt: Attempt
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Record a capture, void or refund as unknown before it is repeated, see `DoubtAttempt`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewAttempt:
     """Hand ``attempt`` to an operator: nobody could tell what became of it."""
 
@@ -58,15 +91,20 @@ class Done:
     """Nothing is left to do."""
 
 
-CODES_OF_A_REPETITION = frozenset({"duplicate_transaction"})
+NOBODY_KNOWS = Outcome(OutcomeKind.UNKNOWN)
+"""What is recorded of an operation that is in doubt."""
 
-PaymentStep = StartAttempt | AskAttempt | RepeatAttempt | ReviewAttempt | Done
-ModificationStep = Ask | Repeat | Review | Done
+CODES_OF_A_REPETITION = frozenset({"duplicate_transaction"})
+OPEN_ATTEMPTS = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
+OPEN_MODIFICATIONS = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING})
+
+PaymentStep = StartAttempt | AskAttempt | DoubtAttempt | RepeatAttempt | AwaitAttempt | ReviewAttempt | Done
+ModificationStep = Ask | Doubt | Repeat | Await | Review | Done
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptVerdict:
-    """What an outcome makes of an attempt and its payment."""
+    """What an outcome makes of an attempt and its payment; ``details`` is kept of the outcome beside its codes."""
 
     attempt_status: AttemptStatus
     payment_status: PaymentStatus
@@ -75,6 +113,7 @@ class AttemptVerdict:
     psp_reference: str = ""
     network_transaction_id: str = ""
     not_found: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +125,7 @@ class ModificationVerdict:
     raw_code: str = ""
     psp_reference: str = ""
     not_found: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def next_candidate(payment: Payment) -> Candidate | None:
@@ -99,20 +139,24 @@ def next_candidate(payment: Payment) -> Candidate | None:
 def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> AttemptVerdict:
     """Say what ``outcome`` makes of ``attempt``, the last of ``payment``, and of the payment itself.
 
-    ``asked`` tells that the outcome came from a sync or a repetition: "not sent" then says nothing of the first call.
-    Guarantees that only a definite answer ends an attempt: an attempt that may have reached the PSP stays UNKNOWN until
-    the PSP says approved or declined, and while it is UNKNOWN the payment stays PROCESSING.
+    ``asked`` tells that the outcome came from a sync, a repetition or a webhook: "not sent" then says nothing of the
+    first call. Guarantees that only a definite answer ends an attempt: an attempt that may have reached the PSP stays
+    UNKNOWN, and one that the PSP has acknowledged PENDING, until the PSP says approved or declined; the payment stays
+    PROCESSING.
     """
     if outcome.kind is OutcomeKind.APPROVED:
         return _verdict(AttemptStatus.APPROVED, approved_status(payment.capture_method), outcome)
-    if outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=asked or attempt.asks > 0):
+    repeated = asked or attempt.asks > 0 or attempt.status is AttemptStatus.PENDING
+    if outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=repeated):
         codes = (*_failure_codes(payment, before=attempt), outcome.code)
         moves_on = may_cascade(codes) and next_candidate(payment) is not None
         status = PaymentStatus.PROCESSING if moves_on else PaymentStatus.DECLINED
         return _verdict(AttemptStatus.DECLINED, status, outcome)
-    if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and not (asked or attempt.asks):
+    if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and not repeated:
         return _verdict(AttemptStatus.NOT_SENT, _status_after_not_sent(payment, attempt, outcome), outcome)
-    return _verdict(AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING, outcome)
+    acknowledged = outcome.kind is OutcomeKind.PENDING or attempt.status is AttemptStatus.PENDING
+    open_status = AttemptStatus.PENDING if acknowledged else AttemptStatus.UNKNOWN
+    return _verdict(open_status, PaymentStatus.PROCESSING, outcome)
 
 
 def approved_status(capture_method: CaptureMethod) -> PaymentStatus:
@@ -120,36 +164,44 @@ def approved_status(capture_method: CaptureMethod) -> PaymentStatus:
     return PaymentStatus.SUCCEEDED if capture_method is CaptureMethod.AUTOMATIC else PaymentStatus.AUTHORIZED
 
 
-def next_step(payment: Payment) -> PaymentStep:
-    """Say what to do next with a payment as recorded.
+def is_settled(payment: Payment) -> bool:
+    """Tell whether no driver has anything left to do for a payment as recorded."""
+    return payment.status is not PaymentStatus.PROCESSING or payment.under_review
+
+
+def next_step(payment: Payment, means: Means) -> PaymentStep:
+    """Say what to do next with a payment as recorded; ``means`` are those of its last attempt's account.
 
     An attempt found in SENDING counts as unknown: whoever began it may have sent it and died before recording.
     """
-    if payment.status is not PaymentStatus.PROCESSING or payment.under_review:
+    if is_settled(payment):
         return Done()
     last = payment.attempts[-1]
     if last.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT}:
         candidate = next_candidate(payment)
         if candidate is not None:
             return StartAttempt(ordinal=last.ordinal + 1, account=candidate.account, reason=candidate.reason)
-    if last.status not in {AttemptStatus.SENDING, AttemptStatus.UNKNOWN}:
+    if last.status not in OPEN_ATTEMPTS:
         return ReviewAttempt(last)
-    return _settle(last)
+    return _settle(last, means)
 
 
 def judge_modification(modification: Modification, outcome: Outcome, *, asked: bool) -> ModificationVerdict:
     """Say what ``outcome`` makes of a capture, void or refund; only a definite answer ends it.
 
-    ``asked`` tells that the outcome came from a sync or a repetition: "not sent" then says nothing of the first call.
+    ``asked`` tells that the outcome came from a sync, a repetition or a webhook: "not sent" then says nothing of the
+    first call.
     """
+    pending = modification.status is ModificationStatus.PENDING
+    repeated = asked or modification.asks > 0 or pending
     if outcome.kind is OutcomeKind.APPROVED:
         status = ModificationStatus.SUCCEEDED
-    elif (outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=asked or modification.asks > 0)) or (
-        outcome.kind is OutcomeKind.NOT_SENT
-        and modification.status is ModificationStatus.SENDING
-        and not (asked or modification.asks)
+    elif (outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=repeated)) or (
+        outcome.kind is OutcomeKind.NOT_SENT and modification.status is ModificationStatus.SENDING and not repeated
     ):
         status = ModificationStatus.FAILED
+    elif pending or outcome.kind is OutcomeKind.PENDING:
+        status = ModificationStatus.PENDING
     else:
         status = ModificationStatus.UNKNOWN
     return ModificationVerdict(
@@ -158,24 +210,52 @@ def judge_modification(modification: Modification, outcome: Outcome, *, asked: b
         raw_code=outcome.raw_code,
         psp_reference=outcome.psp_reference,
         not_found=outcome.kind is OutcomeKind.NOT_FOUND,
+        details=details_of(outcome),
     )
 
 
-def next_modification_step(modification: Modification) -> ModificationStep:
-    """Say what to do next with a capture, void or refund as recorded."""
-    if modification.status in {ModificationStatus.SUCCEEDED, ModificationStatus.FAILED} or modification.under_review:
+def is_settled_modification(modification: Modification) -> bool:
+    """Tell whether no driver has anything left to do for a capture, void or refund as recorded."""
+    return modification.status not in OPEN_MODIFICATIONS or modification.under_review
+
+
+def next_modification_step(modification: Modification, means: Means) -> ModificationStep:
+    """Say what to do next with a capture, void or refund as recorded; ``means`` are those of its account and kind."""
+    if is_settled_modification(modification):
         return Done()
-    return next_resolution(
-        asks=modification.asks, not_founds=modification.not_founds, age_seconds=modification.age_seconds
+    situation = Situation(
+        asks=modification.asks,
+        not_founds=modification.not_founds,
+        age_seconds=modification.age_seconds,
+        acknowledged=modification.status is ModificationStatus.PENDING,
+        expected_age_seconds=modification.expected_age_seconds,
+        psp_reference=modification.psp_reference,
+        payment_psp_reference=modification.payment_psp_reference,
     )
+    resolution = next_resolution(situation, means)
+    unsure = modification.status is ModificationStatus.SENDING and isinstance(resolution, Repeat)
+    return Doubt() if unsure else resolution
 
 
-def _settle(last: Attempt) -> PaymentStep:
-    resolution = next_resolution(asks=last.asks, not_founds=last.not_founds, age_seconds=last.age_seconds)
+def _settle(last: Attempt, means: Means) -> PaymentStep:
+    situation = Situation(
+        asks=last.asks,
+        not_founds=last.not_founds,
+        age_seconds=last.age_seconds,
+        acknowledged=last.status is AttemptStatus.PENDING,
+        expected_age_seconds=last.expected_age_seconds,
+        psp_reference=last.psp_reference,
+        payment_psp_reference=last.psp_reference,
+    )
+    resolution = next_resolution(situation, means)
     if isinstance(resolution, Ask):
         return AskAttempt(last, resolution.delay_ms)
+    if isinstance(resolution, Repeat) and last.status is AttemptStatus.SENDING:
+        return DoubtAttempt(last)
     if isinstance(resolution, Repeat):
         return RepeatAttempt(last, resolution.delay_ms)
+    if isinstance(resolution, Await):
+        return AwaitAttempt(last, resolution.delay_ms)
     return ReviewAttempt(last)
 
 
@@ -209,4 +289,5 @@ def _verdict(attempt_status: AttemptStatus, payment_status: PaymentStatus, outco
         psp_reference=outcome.psp_reference,
         network_transaction_id=outcome.network_transaction_id,
         not_found=outcome.kind is OutcomeKind.NOT_FOUND,
+        details=details_of(outcome),
     )

@@ -17,9 +17,10 @@ class PaymentStatus(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """Where one authorization at one PSP account stands."""
+    """Where one authorization at one PSP account stands; PENDING is acknowledged by the PSP, which decides later."""
 
     SENDING = "SENDING"
+    PENDING = "PENDING"
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
     NOT_SENT = "NOT_SENT"
@@ -27,9 +28,10 @@ class AttemptStatus(StrEnum):
 
 
 class ModificationStatus(StrEnum):
-    """Where a capture, void or refund stands."""
+    """Where a capture, void or refund stands; PENDING is acknowledged by the PSP, which says later what came of it."""
 
     SENDING = "SENDING"
+    PENDING = "PENDING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     UNKNOWN = "UNKNOWN"
@@ -64,7 +66,8 @@ PAYMENT_TRANSITIONS: dict[PaymentStatus, frozenset[PaymentStatus]] = {
         {PaymentStatus.PROCESSING, PaymentStatus.AUTHORIZED, PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED}
     ),
     PaymentStatus.AUTHORIZED: frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.VOIDED}),
-    PaymentStatus.SUCCEEDED: frozenset(),
+    # Only when the PSP takes a capture back afterwards.
+    PaymentStatus.SUCCEEDED: frozenset({PaymentStatus.AUTHORIZED}),
     PaymentStatus.DECLINED: frozenset(),
     PaymentStatus.FAILED: frozenset(),
     PaymentStatus.VOIDED: frozenset(),
@@ -72,10 +75,18 @@ PAYMENT_TRANSITIONS: dict[PaymentStatus, frozenset[PaymentStatus]] = {
 
 ATTEMPT_TRANSITIONS: dict[AttemptStatus, frozenset[AttemptStatus]] = {
     AttemptStatus.SENDING: frozenset(
-        {AttemptStatus.APPROVED, AttemptStatus.DECLINED, AttemptStatus.NOT_SENT, AttemptStatus.UNKNOWN}
+        {
+            AttemptStatus.APPROVED,
+            AttemptStatus.DECLINED,
+            AttemptStatus.NOT_SENT,
+            AttemptStatus.UNKNOWN,
+            AttemptStatus.PENDING,
+        }
     ),
     # What may have reached a PSP can't become "not sent" by a later call that was not sent.
-    AttemptStatus.UNKNOWN: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED}),
+    AttemptStatus.UNKNOWN: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED, AttemptStatus.PENDING}),
+    # What a PSP has acknowledged does not become doubtful by a question that is not answered.
+    AttemptStatus.PENDING: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED}),
     AttemptStatus.APPROVED: frozenset(),
     AttemptStatus.DECLINED: frozenset(),
     AttemptStatus.NOT_SENT: frozenset(),
@@ -83,10 +94,19 @@ ATTEMPT_TRANSITIONS: dict[AttemptStatus, frozenset[AttemptStatus]] = {
 
 MODIFICATION_TRANSITIONS: dict[ModificationStatus, frozenset[ModificationStatus]] = {
     ModificationStatus.SENDING: frozenset(
-        {ModificationStatus.SUCCEEDED, ModificationStatus.FAILED, ModificationStatus.UNKNOWN}
+        {
+            ModificationStatus.SUCCEEDED,
+            ModificationStatus.FAILED,
+            ModificationStatus.UNKNOWN,
+            ModificationStatus.PENDING,
+        }
     ),
-    ModificationStatus.UNKNOWN: frozenset({ModificationStatus.SUCCEEDED, ModificationStatus.FAILED}),
-    ModificationStatus.SUCCEEDED: frozenset(),
+    ModificationStatus.UNKNOWN: frozenset(
+        {ModificationStatus.SUCCEEDED, ModificationStatus.FAILED, ModificationStatus.PENDING}
+    ),
+    ModificationStatus.PENDING: frozenset({ModificationStatus.SUCCEEDED, ModificationStatus.FAILED}),
+    # A PSP may take a success back: a bank that sends a refund back, a capture that the scheme refuses afterwards.
+    ModificationStatus.SUCCEEDED: frozenset({ModificationStatus.FAILED}),
     ModificationStatus.FAILED: frozenset(),
 }
 
@@ -104,7 +124,8 @@ class Attempt:
     """One authorization at one PSP account.
 
     ``asks`` counts the syncs and repetitions recorded since it was begun, ``not_founds`` how often in a row the PSP
-    said that it knows no such operation, ``age_seconds`` how long ago it was begun.
+    said that it knows no such operation, ``age_seconds`` how long ago it was begun, ``expected_age_seconds`` at which
+    age the result of an acknowledged one is expected, 0 when nobody said.
     """
 
     id: str
@@ -117,6 +138,7 @@ class Attempt:
     asks: int = 0
     not_founds: int = 0
     age_seconds: int = 0
+    expected_age_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +160,12 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Modification:
-    """A capture, void or refund as recorded; ``amount`` in minor units of ``currency``, 0 for a void."""
+    """A capture, void or refund as recorded; ``amount`` in minor units of ``currency``, 0 for a void.
+
+    ``payment_psp_reference`` is the PSP's id of the payment, ``capture_psp_reference`` that of the capture a refund
+    gives back, empty when no single capture has enough; ``psp_reference`` is that of the modification, once it is
+    known.
+    """
 
     id: str
     payment_id: str
@@ -153,3 +180,6 @@ class Modification:
     not_founds: int = 0
     age_seconds: int = 0
     under_review: bool = False
+    psp_reference: str = ""
+    capture_psp_reference: str = ""
+    expected_age_seconds: int = 0

@@ -1,6 +1,11 @@
-"""How an unknown outcome is settled: when to ask the PSP, when to repeat the call, when to call an operator."""
+"""How an operation that is not final is settled: ask the PSP, repeat the call, wait for its webhook, call an operator.
+
+What may be done follows from what the PSP can do, see `Means`. One law stands above all others: a call is never
+repeated once the PSP may have forgotten its idempotency key.
+"""
 
 from dataclasses import dataclass
+from typing import Final
 
 # Waits before each ask, in milliseconds: quick at first, as a merchant's call may be waiting, then widening over a day.
 ASK_DELAYS_MS: tuple[int, ...] = (
@@ -17,16 +22,96 @@ ASK_DELAYS_MS: tuple[int, ...] = (
     86_400_000,
 )
 
-# One "not found" may only mean that the PSP has not booked the operation yet.
-NOT_FOUNDS_BEFORE_REPEAT = 2
+# Waits before each ask about an operation that the PSP has acknowledged: nobody doubts it, so there is no hurry. The
+# last one is repeated until the deadline.
+PENDING_ASK_DELAYS_MS: tuple[int, ...] = (2_000, 10_000, 60_000, 600_000, 3_600_000, 21_600_000)
 
-# A call is repeated only while every PSP surely remembers its idempotency key; the shortest memory known is 6 hours.
-REPEAT_WINDOW_SECONDS = 3 * 3600
+# One "not found" may only mean that the PSP has not booked the operation yet.
+NOT_FOUNDS_BEFORE_REPEAT: Final = 2
+
+# A PSP that remembers a key for a shorter time counts as one that forgets at once: half of it would be used up between
+# the plan to repeat and the repetition.
+LEAST_MEMORY_SECONDS: Final = 600
+
+# Between two looks at the record while a webhook is awaited: as long as the operation is old, within these bounds.
+SHORTEST_WAIT_SECONDS: Final = 1
+LONGEST_WAIT_SECONDS: Final = 6 * 3600
+
+# An unknown operation that no webhook has spoken of by then never reached the PSP, or the webhook is lost.
+UNKNOWN_PATIENCE_SECONDS: Final = 3 * 86_400
+
+# How long after the expected time an acknowledged operation may still come, and what is expected when nobody said.
+PENDING_GRACE_SECONDS: Final = 86_400
+PENDING_EXPECTED_SECONDS: Final = 7 * 86_400
+
+# No acknowledged operation is waited for longer, whatever a PSP expects: it bounds the steps of one workflow run.
+PENDING_PATIENCE_SECONDS: Final = 15 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is recorded of an operation that is not final.
+
+    ``asks`` counts syncs and repetitions, ``not_founds`` how often in a row the PSP knew no such operation,
+    ``age_seconds`` how long ago it was begun. ``acknowledged`` tells that the PSP surely has it; its result is expected
+    at the age of ``expected_age_seconds``, 0 when nobody said. The references are the PSP's, empty while not known.
+    """
+
+    asks: int
+    not_founds: int
+    age_seconds: int
+    acknowledged: bool = False
+    expected_age_seconds: int = 0
+    psp_reference: str = ""
+    payment_psp_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a PSP account offers to settle one kind of operation.
+
+    By what the PSP can be asked: our reference, its own of the operation, its own of the payment. ``repeat_seconds`` is
+    how long it surely remembers the idempotency key of such a call, 0 when it takes none. ``webhook`` tells that one
+    brings the result.
+    """
+
+    ask_by_reference: bool = False
+    ask_by_psp_reference: bool = False
+    ask_by_payment: bool = False
+    repeat_seconds: int = 0
+    webhook: bool = False
+
+    def can_ask(self, situation: Situation) -> bool:
+        """Tell whether the PSP can be asked by what is known of the operation."""
+        return (
+            self.ask_by_reference
+            or (self.ask_by_psp_reference and bool(situation.psp_reference))
+            or (self.ask_by_payment and bool(situation.payment_psp_reference))
+        )
+
+    def can_repeat(self, situation: Situation, delay_ms: int) -> bool:
+        """Tell whether a repetition that starts after ``delay_ms`` surely meets the PSP's memory of the key.
+
+        Only half of the memory is used; the rest is for clocks that differ and for a process that stands still. The key
+        can't be older than the operation.
+        """
+        if self.repeat_seconds < LEAST_MEMORY_SECONDS:
+            return False
+        # The age is in whole seconds: the operation may be nearly one older.
+        starts_ms = (situation.age_seconds + 1) * 1000 + delay_ms
+        return starts_ms * 2 <= self.repeat_seconds * 1000
+
+
+# Of an operation that the PSP of an account does not have: nothing can be learnt of it.
+NO_MEANS: Final = Means()
+
+# Of an account that is not set up now: it may come back, so the record is looked at until an operator must.
+NO_ACCOUNT: Final = Means(webhook=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask the PSP by our reference after ``delay_ms``."""
+    """Ask the PSP what became of the operation after ``delay_ms``."""
 
     delay_ms: int
 
@@ -39,20 +124,57 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Await:
+    """Nothing can be done but wait for a webhook: look at the record again after ``delay_ms``."""
+
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
-    """Asking has told nothing within its bound: an operator must settle it."""
+    """Nobody could tell what became of it within the bounds: an operator must settle it."""
 
 
-def next_resolution(*, asks: int, not_founds: int, age_seconds: int) -> Ask | Repeat | Review:
-    """Choose how to settle an operation whose outcome is unknown after ``asks`` tries.
+Resolution = Ask | Repeat | Await | Review
 
-    A repetition is planned only when it will still be inside the window once its delay is over.
+
+def next_resolution(situation: Situation, means: Means) -> Resolution:
+    """Choose how to settle an operation that is not final.
+
+    An acknowledged one is never repeated. An unknown one is asked about when the PSP can be asked; one that the PSP
+    can't be asked about, or that it twice said it does not know by our reference, is repeated while the PSP surely
+    remembers the key. What is left waits for a webhook where there is one, and at last for an operator.
     """
-    if asks >= len(ASK_DELAYS_MS):
+    return _acknowledged(situation, means) if situation.acknowledged else _unknown(situation, means)
+
+
+def _acknowledged(situation: Situation, means: Means) -> Resolution:
+    expected = situation.expected_age_seconds or PENDING_EXPECTED_SECONDS
+    left = min(expected + PENDING_GRACE_SECONDS, PENDING_PATIENCE_SECONDS) - situation.age_seconds
+    if left <= 0:
         return Review()
-    delay_ms = ASK_DELAYS_MS[asks]
-    # The age is in whole seconds: the operation may be nearly one older.
-    starts_ms = (age_seconds + 1) * 1000 + delay_ms
-    if not_founds >= NOT_FOUNDS_BEFORE_REPEAT and starts_ms <= REPEAT_WINDOW_SECONDS * 1000:
-        return Repeat(delay_ms)
-    return Ask(delay_ms)
+    if means.can_ask(situation):
+        return Ask(PENDING_ASK_DELAYS_MS[min(situation.asks, len(PENDING_ASK_DELAYS_MS) - 1)])
+    return _await(situation, left) if means.webhook else Review()
+
+
+def _unknown(situation: Situation, means: Means) -> Resolution:
+    if situation.asks < len(ASK_DELAYS_MS):
+        delay_ms = ASK_DELAYS_MS[situation.asks]
+        asked = means.can_ask(situation)
+        if (not asked or _is_missing(situation)) and means.can_repeat(situation, delay_ms):
+            return Repeat(delay_ms)
+        if asked:
+            return Ask(delay_ms)
+    left = UNKNOWN_PATIENCE_SECONDS - situation.age_seconds
+    return _await(situation, left) if means.webhook and left > 0 else Review()
+
+
+def _is_missing(situation: Situation) -> bool:
+    """Tell whether the PSP knows nothing by our reference; one it has named itself is not missing, whatever it says."""
+    return situation.not_founds >= NOT_FOUNDS_BEFORE_REPEAT and not situation.psp_reference
+
+
+def _await(situation: Situation, left_seconds: int) -> Await:
+    wait = min(max(situation.age_seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS, left_seconds)
+    return Await(wait * 1000)

@@ -6,10 +6,18 @@ from temporalio import activity
 
 from gateway_svc.application.ports import PspConnectors
 from gateway_svc.application.views import modification_of
-from gateway_svc.domain.core import Done, judge_modification, next_modification_step
+from gateway_svc.domain.core import (
+    NOBODY_KNOWS,
+    Done,
+    Doubt,
+    ModificationStep,
+    is_settled_modification,
+    judge_modification,
+    next_modification_step,
+)
 from gateway_svc.domain.outcome import Outcome
 from gateway_svc.domain.payment import Modification
-from gateway_svc.domain.resolution import Ask, Repeat, Review
+from gateway_svc.domain.resolution import Ask, Await, Repeat, Review
 from gateway_svc.workflows.failures import refusals_as_failures
 from gateway_svc.workflows.limits import ASK_TIMEOUT_MS, SEND_TIMEOUT_MS
 from gateway_svc.workflows.messages import Advance, Plan
@@ -33,18 +41,29 @@ class ModificationActivities:
         with refusals_as_failures():
             view, _ = await self._store.load_modification(order.id)
             modification = modification_of(view)
-            step = next_modification_step(modification)
-            if isinstance(step, Ask | Repeat) and order.waited_for != _marker(modification):
-                return _plan(modification)
+            step = await self._next(modification)
+            delayed = isinstance(step, Ask | Repeat) and order.waited_for != _marker(modification)
+            if delayed or isinstance(step, Await):
+                return _plan(step, modification)
             if isinstance(step, Review):
                 await record(lambda: self._store.require_review(modification.payment_id, modification.id))
                 self._observer.stepped("modification", "review")
                 return Plan(done=True)
             if isinstance(step, Done):
                 return Plan(done=True)
-            return _plan(await self._carry_out(modification, step, began))
+            modification = await self._carry_out(modification, step, began)
+            return _plan(await self._next(modification), modification)
 
-    async def _carry_out(self, modification: Modification, step: Ask | Repeat, began: float) -> Modification:
+    async def _next(self, modification: Modification) -> ModificationStep:
+        """Ask the core for the next step; what the PSP offers matters only while there is one."""
+        if is_settled_modification(modification):
+            return Done()
+        means = await self._connectors.means(modification.account, modification.kind.value)
+        return next_modification_step(modification, means)
+
+    async def _carry_out(self, modification: Modification, step: Ask | Doubt | Repeat, began: float) -> Modification:
+        if isinstance(step, Doubt):
+            return await self._record(modification, NOBODY_KNOWS)
         if isinstance(step, Ask):
             self._observer.stepped("modification", "ask")
             outcome = await self._connectors.ask_modification(modification, timeout_ms=ASK_TIMEOUT_MS)
@@ -63,11 +82,10 @@ class ModificationActivities:
         return modification_of(view)
 
 
-def _plan(modification: Modification) -> Plan:
-    step = next_modification_step(modification)
+def _plan(step: ModificationStep, modification: Modification) -> Plan:
     if isinstance(step, Done):
         return Plan(done=True)
-    if isinstance(step, Ask | Repeat):
+    if isinstance(step, Ask | Repeat | Await):
         return Plan(done=False, delay_ms=step.delay_ms, marker=_marker(modification))
     return Plan(done=False)
 

@@ -7,11 +7,16 @@ from temporalio import activity
 from gateway_svc.application.ports import PspConnectors
 from gateway_svc.application.views import payment_of
 from gateway_svc.domain.core import (
+    NOBODY_KNOWS,
     AskAttempt,
+    AwaitAttempt,
     Done,
+    DoubtAttempt,
+    PaymentStep,
     RepeatAttempt,
     ReviewAttempt,
     StartAttempt,
+    is_settled,
     judge_attempt,
     next_step,
 )
@@ -22,6 +27,8 @@ from gateway_svc.workflows.limits import ASK_TIMEOUT_MS, SEND_TIMEOUT_MS
 from gateway_svc.workflows.messages import Advance, Plan
 from gateway_svc.workflows.ports import Crashes, StepObserver, StepStore
 from gateway_svc.workflows.recording import AFTER_RECORD, AFTER_SEND, BEFORE_SEND, record, require_fresh
+
+AUTHORIZE = "AUTHORIZE"
 
 
 class PaymentActivities:
@@ -43,17 +50,27 @@ class PaymentActivities:
         began = time.monotonic()
         with refusals_as_failures():
             payment = payment_of(await self._store.load_payment(order.id))
-            step = next_step(payment)
-            if isinstance(step, AskAttempt | RepeatAttempt) and order.waited_for != _marker(step.attempt):
-                return _plan(payment)
+            step = await self._next(payment)
+            delayed = isinstance(step, AskAttempt | RepeatAttempt) and order.waited_for != _marker(step.attempt)
+            if delayed or isinstance(step, AwaitAttempt):
+                return _plan(step)
             if isinstance(step, ReviewAttempt):
                 await record(lambda: self._store.require_review(payment.id, step.attempt.id))
                 self._observer.stepped("payment", "review")
                 return Plan(done=True)
-            return _plan(await self._carry_out(payment, step, began))
+            return _plan(await self._next(await self._carry_out(payment, step, began)))
+
+    async def _next(self, payment: Payment) -> PaymentStep:
+        """Ask the core for the next step; what the PSP offers matters only while there is one."""
+        if is_settled(payment):
+            return Done()
+        return next_step(payment, await self._connectors.means(payment.attempts[-1].account, AUTHORIZE))
 
     async def _carry_out(
-        self, payment: Payment, step: StartAttempt | AskAttempt | RepeatAttempt | Done, began: float
+        self,
+        payment: Payment,
+        step: StartAttempt | AskAttempt | DoubtAttempt | RepeatAttempt | AwaitAttempt | Done,
+        began: float,
     ) -> Payment:
         if isinstance(step, StartAttempt):
             return await self._start(payment, step, began)
@@ -61,6 +78,8 @@ class PaymentActivities:
             self._observer.stepped("payment", "ask")
             outcome = await self._connectors.ask_attempt(payment, step.attempt, timeout_ms=ASK_TIMEOUT_MS)
             return await self._record(payment, step.attempt, outcome, asked=True)
+        if isinstance(step, DoubtAttempt):
+            return await self._record(payment, step.attempt, NOBODY_KNOWS, asked=True)
         if isinstance(step, RepeatAttempt):
             self._observer.stepped("payment", "repeat")
             return await self._send(payment, step.attempt, began, asked=True)
@@ -79,7 +98,7 @@ class PaymentActivities:
     async def _send(self, payment: Payment, attempt: Attempt, began: float, *, asked: bool) -> Payment:
         await self._crashes.reach(BEFORE_SEND)
         require_fresh(began, time.monotonic())
-        outcome = await self._connectors.authorize(payment, attempt, timeout_ms=SEND_TIMEOUT_MS)
+        outcome = await self._connectors.authorize(payment, attempt, timeout_ms=SEND_TIMEOUT_MS, repetition=asked)
         await self._crashes.reach(AFTER_SEND)
         return await self._record(payment, attempt, outcome, asked=asked)
 
@@ -90,11 +109,10 @@ class PaymentActivities:
         return payment_of(view)
 
 
-def _plan(payment: Payment) -> Plan:
-    step = next_step(payment)
+def _plan(step: PaymentStep) -> Plan:
     if isinstance(step, Done):
         return Plan(done=True)
-    if isinstance(step, AskAttempt | RepeatAttempt):
+    if isinstance(step, AskAttempt | RepeatAttempt | AwaitAttempt):
         return Plan(done=False, delay_ms=step.delay_ms, marker=_marker(step.attempt))
     return Plan(done=False)
 

@@ -26,7 +26,7 @@ class StepStore(Protocol):
         ...
 
     async def record_modification(
-        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool, reversal: bool = False
     ) -> tuple[View, View]:
         """Record what became of a modification. Returns modification and payment as they stand."""
         ...

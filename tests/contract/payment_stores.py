@@ -49,12 +49,12 @@ SUMMARY_KEYS = {
 PAYMENT_KEYS = SUMMARY_KEYS | {"attempts", "captures", "voids"}
 ATTEMPT_KEYS = {
     *("id", "ordinal", "account", "status", "psp_reference", "code", "raw_code", "route_reason"),
-    *("asks", "not_founds", "created_us"),
+    *("asks", "not_founds", "created_us", "details", "expected_us"),
 }
 MODIFICATION_KEYS = {
     *("id", "payment_id", "merchant_id", "kind", "account", "payment_psp_reference", "status", "amount", "currency"),
     *("final", "reason", "code", "raw_code", "psp_reference", "asks", "not_founds", "under_review", "created_us"),
-    "updated_us",
+    *("updated_us", "details", "expected_us", "reversed", "capture_psp_reference"),
 }
 
 APPROVED = AttemptVerdict(AttemptStatus.APPROVED, PaymentStatus.SUCCEEDED, psp_reference="psp_1")

@@ -20,8 +20,8 @@ from gateway_svc.domain.payment import (
     PaymentStatus,
 )
 
-OPEN_ATTEMPT = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN})
-OPEN_MODIFICATION = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN})
+OPEN_ATTEMPT = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
+OPEN_MODIFICATION = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING})
 
 
 class Refused(Exception):  # noqa: N818
@@ -146,7 +146,7 @@ class Books:
         """Begin a cascade's next attempt; False when it stands there already."""
         row = self.rows[payment_id]
         existing = next((a for a in row.payment.attempts if a.ordinal == ordinal), None)
-        if existing is not None and existing.account == account:
+        if (existing is not None and existing.account == account) or row.payment.under_review:
             return False
         tried = {attempt.account for attempt in row.payment.attempts}
         if (
@@ -170,10 +170,13 @@ class Books:
         if attempt.status not in OPEN_ATTEMPT:
             return
         status, payment_status = verdict.attempt_status, verdict.payment_status
-        others = bool(attempt.asks) or asked
+        pending = attempt.status is AttemptStatus.PENDING
+        others = bool(attempt.asks) or asked or pending
         unsent = status is AttemptStatus.NOT_SENT and (others or attempt.status is AttemptStatus.UNKNOWN)
         if unsent or (status is AttemptStatus.DECLINED and others and not self._is_definite(verdict)):
             status, payment_status = AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING
+        if status is AttemptStatus.UNKNOWN and pending:
+            status = AttemptStatus.PENDING
         changed = replace(
             attempt,
             status=status,
@@ -250,13 +253,18 @@ class Books:
         row.updated_ms = self._now()
         if before.status not in OPEN_MODIFICATION:
             return
-        if verdict.status is ModificationStatus.FAILED and (before.asks or asked) and not self._is_definite(verdict):
+        pending = before.status is ModificationStatus.PENDING
+        others = bool(before.asks) or asked or pending
+        if verdict.status is ModificationStatus.FAILED and others and not self._is_definite(verdict):
             verdict = replace(verdict, status=ModificationStatus.UNKNOWN)
+        if verdict.status is ModificationStatus.UNKNOWN and pending:
+            verdict = replace(verdict, status=ModificationStatus.PENDING)
         if verdict.status is not before.status and verdict.status not in MODIFICATION_TRANSITIONS[before.status]:
             raise IllegalTransition(f"{before.id} {before.status} to {verdict.status}")
         row.modifications[index] = replace(
             before,
             status=verdict.status,
+            psp_reference=verdict.psp_reference or before.psp_reference,
             asks=before.asks + asked,
             not_founds=before.not_founds + 1 if verdict.not_found else 0,
         )

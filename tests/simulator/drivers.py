@@ -1,13 +1,20 @@
 """The drivers as the simulator runs them: every decision comes from the core, every yield is a place to crash."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway_svc.domain import core
+from gateway_svc.domain.notices import (
+    Notice,
+    Subject,
+    Weight,
+    weigh_attempt_notice,
+    weigh_modification_notice,
+)
 from gateway_svc.domain.outcome import Outcome
 from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
-from gateway_svc.domain.resolution import Ask, Repeat, Review
+from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
 from tests.simulator.books import OPEN_MODIFICATION, Begun, Refused
 from tests.simulator.psp import Request
 from tests.simulator.world import Steps, Wait, World
@@ -17,6 +24,7 @@ LEASE_MS = 15_000
 BUDGET_MS = 10_000
 GRACE_MS = 20_000
 SWEEP_MS = 10_000
+LONGEST_SWEEP_MS = 6 * 3_600_000
 ACCOUNTS = ("alpha", "beta", "gamma")
 
 
@@ -40,13 +48,53 @@ class Answer:
 
 
 class Drivers:
-    """Inline driver, durable driver and sweep over one world; ``judge`` is the core's unless a bug is planted."""
+    """Inline driver, durable driver and sweep over one world; ``judge`` is the core's unless a bug is planted.
 
-    def __init__(self, world: World, judge: Judge = core.judge_attempt) -> None:
+    Planted too: a ``trusting`` driver believes that every PSP remembers its keys for a week.
+    """
+
+    def __init__(self, world: World, judge: Judge = core.judge_attempt, *, trusting: bool = False) -> None:
         self.world = world
         self.books = world.books
         self.judge = judge
+        self._trusting = trusting
         self.answers: dict[str, list[Answer]] = {}
+        world.notified = self.notified
+
+    def means(self, account: str) -> Means:
+        """Give what the PSP of an account offers."""
+        means = self.world.psps[account].means
+        return replace(means, repeat_seconds=7 * 86_400) if self._trusting else means
+
+    def notified(self, account: str, reference: str, outcome: Outcome) -> None:
+        """Apply a webhook; the PSP brings it again until it was taken, so nothing crashes here for good."""
+        self.world.tell(f"webhook of {account}: {reference} {outcome.kind} {outcome.code} [webhook]")
+        for row in self.books.rows.values():
+            payment = self.books.load(row.payment.id)
+            for attempt in payment.attempts:
+                if attempt.id == reference:
+                    self._take_attempt_notice(payment, attempt, outcome)
+            for modification in row.modifications:
+                if modification.id == reference:
+                    self._take_modification_notice(modification, outcome)
+
+    def _take_attempt_notice(self, payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
+        notice = Notice(attempt.account, Subject.AUTHORIZE, outcome, attempt.id)
+        weight = weigh_attempt_notice(payment, attempt, notice)
+        if weight is Weight.REVIEW:
+            self.books.require_review(payment.id, attempt.id)
+        elif weight is Weight.RECORD:
+            verdict = self.judge(payment, attempt, outcome, asked=True)
+            self.books.record_attempt(payment.id, attempt.id, verdict, asked=True)
+
+    def _take_modification_notice(self, modification: Modification, outcome: Outcome) -> None:
+        notice = Notice(modification.account, Subject(modification.kind.value), outcome, modification.id)
+        weight = weigh_modification_notice(modification, notice, reversed_before=False)
+        if weight is Weight.REVIEW:
+            self.books.require_review(modification.payment_id, modification.id)
+        elif weight is Weight.RECORD:
+            verdict = core.judge_modification(modification, outcome, asked=True)
+            self.books.record_modification(modification.payment_id, modification.id, verdict, asked=True)
 
     def create(self, key: str, payment_id: str, amount: int, method: CaptureMethod, accounts: tuple[str, ...]) -> Steps:
         """Create a payment in a request: begin, one attempt, record, or hand over."""
@@ -55,7 +103,7 @@ class Drivers:
         if begun.disposition == "CREATED":
             payment = self.books.load(begun.payment_id)
             yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
-            if not isinstance(core.next_step(self.books.load(begun.payment_id)), core.Done):
+            if not core.is_settled(self.books.load(begun.payment_id)):
                 self._start_payment_workflow(begun.payment_id)
             yield from self._await_answer(key)
         else:
@@ -88,8 +136,12 @@ class Drivers:
 
     def sweep(self) -> Steps:
         """Find what a crash left behind and start its workflow, again and again."""
+        pause_ms = SWEEP_MS
         for _ in range(100_000):
-            yield SWEEP_MS
+            yield pause_ms
+            if not self.world.faulty:
+                # Nothing crashes any more: only waits are left.
+                pause_ms = min(pause_ms * 2, LONGEST_SWEEP_MS)
             if not self.world.faulty and not self.books.stalled(0):
                 return
             for payment_id, modification_id in self.books.stalled(GRACE_MS):
@@ -101,7 +153,8 @@ class Drivers:
     def settle_payment(self, payment_id: str) -> Steps:
         """Carry a payment's steps out until the core says Done."""
         for _ in range(500):
-            step = core.next_step(self.books.load(payment_id))
+            payment = self.books.load(payment_id)
+            step = core.next_step(payment, self.means(payment.attempts[-1].account))
             match step:
                 case core.Done():
                     return
@@ -116,10 +169,15 @@ class Drivers:
                     payment = self.books.load(payment_id)
                     outcome = yield self.world.ask(attempt.account, attempt.id, PSP_TIMEOUT_MS)
                     yield from self._record_attempt(payment, attempt, outcome)
+                case core.DoubtAttempt(attempt=attempt):
+                    yield from self._record_attempt(payment, attempt, core.NOBODY_KNOWS)
                 case core.RepeatAttempt(attempt=attempt, delay_ms=delay_ms):
                     yield delay_ms
                     yield from self._send_attempt(self.books.load(payment_id), attempt, asked=True)
+                case core.AwaitAttempt(delay_ms=delay_ms):
+                    yield delay_ms
                 case core.ReviewAttempt(attempt=attempt):
+                    self.world.tell(f"{attempt.id} is for an operator [review]")
                     self.books.require_review(payment_id, attempt.id)
                     return
 
@@ -127,17 +185,22 @@ class Drivers:
         """Carry a modification's steps out until the core says Done."""
         for _ in range(500):
             modification = self.books.load_modification(payment_id, modification_id)
-            match core.next_modification_step(modification):
+            match core.next_modification_step(modification, self.means(modification.account)):
                 case core.Done():
                     return
                 case Ask(delay_ms=delay_ms):
                     yield delay_ms
                     outcome = yield self.world.ask(modification.account, modification.id, PSP_TIMEOUT_MS)
                     yield from self._record_modification(modification, outcome, asked=True)
+                case core.Doubt():
+                    yield from self._record_modification(modification, core.NOBODY_KNOWS, asked=True)
                 case Repeat(delay_ms=delay_ms):
                     yield delay_ms
                     yield from self._send_modification(modification, asked=True)
+                case Await(delay_ms=delay_ms):
+                    yield delay_ms
                 case Review():
+                    self.world.tell(f"{modification_id} is for an operator [review]")
                     self.books.require_review(payment_id, modification_id)
                     return
 

@@ -1,9 +1,25 @@
 """A lying PSP with a ledger of its own: what it says may be late, lost, doubled or wrong; what it did is its truth."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.resolution import Means
+
+# What PSPs offer to settle an operation: by our reference, by the PSP's own ids, by a repetition, by a webhook alone.
+OFFERS = (
+    Means(ask_by_reference=True, repeat_seconds=6 * 3600),
+    Means(ask_by_reference=True, repeat_seconds=6 * 3600, webhook=True),
+    Means(ask_by_reference=True),
+    Means(ask_by_psp_reference=True, ask_by_payment=True, repeat_seconds=6 * 3600, webhook=True),
+    Means(repeat_seconds=7 * 86_400, webhook=True),
+    Means(webhook=True),
+    Means(),
+)
+# Even a PSP without keys takes a copy for what it is when the network brings one right after the other.
+LEAST_MEMORY_MS = 100_000
+DECISION_MS = 600_000
 
 DECLINE_CODES = (
     "do_not_honor",
@@ -49,26 +65,64 @@ class Charge:
 
 @dataclass(slots=True)
 class Psp:
-    """One PSP account: decides once per idempotency key, and remembers."""
+    """One PSP account: decides once per idempotency key, and remembers as long as its means say.
+
+    One that decides ``later`` acknowledges captures, voids and refunds at first. ``at`` does something after
+    milliseconds, ``now`` tells the time, ``notify`` sends a webhook about a reference.
+    """
 
     name: str
     random: Random
     approval_rate: float
+    means: Means
+    later: bool
+    now: Callable[[], int]
+    at: Callable[[int, Callable[[], None]], None]
+    notify: Callable[["Psp", str, Outcome], None]
     charges: dict[str, Charge] = field(default_factory=dict)
     answers: dict[str, Outcome] = field(default_factory=dict)
+    acted_ms: dict[str, int] = field(default_factory=dict)
+    decided: int = 0
     by_reference: dict[str, Outcome] = field(default_factory=dict)
 
     def handle(self, request: Request) -> Outcome:
-        """Act on a request that arrived; the same key gives the same answer and no second effect."""
-        if request.key not in self.answers:
-            outcome = self._act(request)
+        """Act on a request that arrived; the same key gives the same answer and no second effect while remembered."""
+        if not self.knows(request):
+            self.acted_ms[request.key] = self.now()
+            outcome = self._acknowledge(request) if self.later and request.operation != "authorize" else None
+            if outcome is None:
+                outcome = self._act(request)
+                self._told(request.reference, outcome)
             self.answers[request.key] = outcome
             self.by_reference[request.reference] = outcome
         return self.answers[request.key]
 
+    def knows(self, request: Request) -> bool:
+        """Tell whether the request's idempotency key is remembered."""
+        memory_ms = max(self.means.repeat_seconds * 1000, LEAST_MEMORY_MS)
+        acted_ms = self.acted_ms.get(request.key)
+        return acted_ms is not None and self.now() - acted_ms <= memory_ms
+
     def ask(self, reference: str) -> Outcome:
         """Say what became of an operation, truthfully."""
         return self.by_reference.get(reference, Outcome(OutcomeKind.NOT_FOUND))
+
+    def _acknowledge(self, request: Request) -> Outcome:
+        """Take a request and decide over it later."""
+        self.decided += 1
+        named = f"{self.name}-mod-{self.decided}"
+
+        def decide() -> None:
+            outcome = replace(self._act(request), psp_reference=named)
+            self.by_reference[request.reference] = outcome
+            self._told(request.reference, outcome)
+
+        self.at(self.random.randrange(1, DECISION_MS), decide)
+        return Outcome(OutcomeKind.PENDING, psp_reference=named)
+
+    def _told(self, reference: str, outcome: Outcome) -> None:
+        if self.means.webhook:
+            self.notify(self, reference, outcome)
 
     def live_charges(self, payment_id: str) -> list[Charge]:
         """List the charges of a payment that hold or took money."""

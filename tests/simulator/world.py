@@ -7,7 +7,7 @@ from random import Random
 
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from tests.simulator.books import Books
-from tests.simulator.psp import Psp, Request
+from tests.simulator.psp import OFFERS, Psp, Request
 
 FAULTS = (
     "none",
@@ -23,6 +23,7 @@ FAULTS = (
     "turned away",
 )
 FREEZE_RATE = 0.05
+WEBHOOK_FAULTS = ("none", "none", "late", "twice", "missing")
 SYNC_FAULTS = ("none", "none", "none", "not found first", "lost", "refused")
 
 
@@ -60,13 +61,38 @@ class World:
         self.story: list[str] = []
         self.running: dict[str, Process] = {}
         self.books = Books(lambda: self.now, guarded=guarded)
-        self.psps = {
-            name: Psp(name, self.random, self.random.uniform(0.4, 0.95)) for name in ("alpha", "beta", "gamma")
-        }
+        self.psps = {name: self._new_psp(name) for name in ("alpha", "beta", "gamma")}
+        # Set by the drivers: takes an account, a reference and what its webhook says.
+        self.notified: Callable[[str, str, Outcome], None] = lambda _account, _reference, _outcome: None
         self._faults_until_ms = faults_until_ms
         self._crash_rate = crash_rate
         self._scheduled = 0
         self._queue: list[tuple[int, float, int, Callable[[], None]]] = []
+
+    def _new_psp(self, name: str) -> Psp:
+        means = self.random.choice(OFFERS)
+        # Who decides later has a way to tell.
+        tells = means.webhook or means.ask_by_reference
+        return Psp(
+            name,
+            self.random,
+            self.random.uniform(0.4, 0.95),
+            means,
+            later=tells and self.random.random() < 0.4,
+            now=lambda: self.now,
+            at=self.at,
+            notify=self._send_webhook,
+        )
+
+    def _send_webhook(self, psp: Psp, reference: str, outcome: Outcome) -> None:
+        """Deliver a webhook before the answer or long after it, perhaps twice, perhaps never."""
+        fault = self.random.choice(WEBHOOK_FAULTS) if self.faulty else "none"
+        if fault == "missing":
+            self.tell(f"{psp.name}'s webhook about {reference} is lost [no webhook]")
+            return
+        latest_ms = 90_000 if fault == "late" else 2_000
+        for _ in range(2 if fault == "twice" else 1):
+            self.at(self.random.randrange(latest_ms), lambda: self.notified(psp.name, reference, outcome))
 
     @property
     def faulty(self) -> bool:
@@ -190,7 +216,7 @@ class World:
         return outcome
 
     def _deliver(self, psp: Psp, request: Request) -> None:
-        first = request.key not in psp.answers
+        first = not psp.knows(request)
         outcome = psp.handle(request)
         if first:
             self.tell(f"{psp.name} acts on {request.operation} {request.reference}: {outcome.kind} {outcome.code}")

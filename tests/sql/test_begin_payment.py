@@ -46,6 +46,8 @@ def test_new_payment_is_processing_with_its_first_attempt_sending(world: World) 
                 "code": "",
                 "raw_code": "",
                 "route_reason": "rank of psp_b",
+                "details": {},
+                "expected_us": None,
                 "asks": 0,
                 "not_founds": 0,
                 "created_us": created_us,

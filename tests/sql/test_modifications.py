@@ -41,6 +41,7 @@ class TestBegin:
             "kind": kind,
             "account": "psp_a",
             "payment_psp_reference": "psp_1",
+            "capture_psp_reference": "psp_1" if kind == "REFUND" else "",
             "status": "SENDING",
             "amount": 0 if kind == "VOID" else 100,
             "currency": "EUR",
@@ -49,15 +50,17 @@ class TestBegin:
             "code": "",
             "raw_code": "",
             "psp_reference": "",
+            "details": {},
+            "expected_us": None,
+            "reversed": False,
             "asks": 0,
             "not_founds": 0,
             "under_review": False,
             "created_us": view["updated_us"],
             "updated_us": view["updated_us"],
         }
-        summary = {
-            name: modification[name] for name in ("id", "amount", "final", "status", "code", "raw_code", "created_us")
-        }
+        shown = ("id", "amount", "final", "status", "code", "raw_code", "details", "expected_us", "created_us")
+        summary = {name: modification[name] for name in shown}
         changes: dict[str, Row] = {
             "CAPTURE": {"amount_capture_pending": 100, "final_capture_pending": True, "captures": [summary]},
             "VOID": {

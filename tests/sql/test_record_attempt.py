@@ -19,6 +19,7 @@ PAIRS = {
     ("NOT_SENT", "PROCESSING"),
     ("NOT_SENT", "FAILED"),
     ("UNKNOWN", "PROCESSING"),
+    ("PENDING", "PROCESSING"),
 }
 EVENTS = {
     ("APPROVED", "AUTHORIZED"): "PAYMENT_AUTHORIZED",
@@ -28,6 +29,7 @@ EVENTS = {
     ("NOT_SENT", "PROCESSING"): "ATTEMPT_FAILED",
     ("NOT_SENT", "FAILED"): "PAYMENT_FAILED",
     ("UNKNOWN", "PROCESSING"): "ATTEMPT_UNKNOWN",
+    ("PENDING", "PROCESSING"): "ATTEMPT_PENDING",
 }
 
 
@@ -261,6 +263,7 @@ def test_load_payment_tells_the_age_of_attempts(world: World) -> None:
         view = caller.call("load_payment", payment["id"])["payment"]
         [attempt] = view["attempts"]
         assert 61 <= attempt.pop("age_seconds") < 90
+        assert attempt.pop("expected_age_seconds") == 0
         assert view == payment | {
             "attempts": [payment["attempts"][0] | {"created_us": payment["created_us"] - 61_000_000}]
         }

@@ -25,6 +25,10 @@ GATEWAY = {
     "begin_modification",
     "record_modification",
     "load_modification",
+    "find_modification",
+    "find_open_modification",
+    "reverse_modification",
+    "report_contradiction",
     "get_payment",
     "list_payments",
     "get_refund",
@@ -38,13 +42,38 @@ GATEWAY = {
     "look_up_key",
 }
 RELAY = {"outbox_batch", "outbox_delete", "outbox_backlog"}
+CONNECTORS = {
+    "create_account",
+    "configure_account",
+    "set_credentials",
+    "set_disabled",
+    "get_account",
+    "list_accounts",
+    "account_version",
+    "load_accounts",
+    "create_webhook_secret",
+    "list_webhook_secrets",
+    "retire_webhook_secret",
+    "keep_webhook",
+    "take_unverified_webhooks",
+    "record_verification",
+    "take_webhook_events",
+    "record_delivery",
+    "list_webhooks",
+    "get_webhook",
+    "replay_webhook",
+    "webhook_backlog",
+    "purge_webhooks",
+}
 ALLOWED = {"gateway_svc": GATEWAY, "gateway_worker": WORKER, "gateway_relay": RELAY}
+ALLOWED_ELSEWHERE = {"psp_connectors": CONNECTORS}
 SCHEMA_OF = {
     "gateway_svc": "gateway",
     "gateway_worker": "gateway",
     "gateway_relay": "gateway",
     "router_svc": "router",
     "vault_svc": "vault",
+    "psp_connectors": "connectors",
 }
 ROLES = [role.name for role in LOGIN_ROLES]
 SCHEMAS = [*SERVICES, "payera_migrations"]
@@ -63,8 +92,9 @@ def test_role_may_execute_exactly_its_own_procedures(world: World, role: str) ->
         role,
     )
     assert {row["nspname"] for row in rows} == {SCHEMA_OF[role]}
-    if role in ALLOWED:
-        assert {row["proname"] for row in rows} == ALLOWED[role]
+    known = ALLOWED | ALLOWED_ELSEWHERE
+    if role in known:
+        assert {row["proname"] for row in rows} == known[role]
 
 
 @pytest.mark.parametrize("role", sorted(ALLOWED))
@@ -183,6 +213,16 @@ def test_every_granted_procedure_runs_as_its_owner_with_a_fixed_path(world: Worl
     # One routine also says how its query is to be carried out.
     tuned = {row["proname"]: row["proconfig"][1:] for row in rows if len(row["proconfig"]) > 1}
     assert tuned == {"outbox_batch": ["enable_seqscan=off", "enable_bitmapscan=off"]}
+
+
+def test_every_procedure_of_the_connectors_runs_as_its_owner_with_a_fixed_path(world: World) -> None:
+    rows = world.rows(
+        "SELECT proname, prosecdef, proconfig FROM pg_proc WHERE pronamespace = 'connectors'::regnamespace"
+        " AND proname = ANY (%s)",
+        sorted(CONNECTORS),
+    )
+    assert len(rows) == len(CONNECTORS)
+    assert all(row["prosecdef"] and row["proconfig"] == ["search_path=connectors, pg_temp"] for row in rows)
 
 
 @pytest.mark.parametrize("role", LOGIN_ROLES, ids=lambda role: role.name)

@@ -123,6 +123,7 @@ class World:
         psp_reference: str = "",
         asked: bool = False,
         not_found: bool = False,
+        details: Row | None = None,
     ) -> Row:
         ordinal = ordinal or len(payment["attempts"])
         return (caller or self.gateway).call(
@@ -137,6 +138,7 @@ class World:
             "ntx_1",
             asked,
             not_found,
+            details or {},
         )
 
     def cascade(self, payment: Row, account: str, ordinal: int | None = None) -> Row:
@@ -191,9 +193,20 @@ class World:
         code: str = "",
         asked: bool = False,
         not_found: bool = False,
+        details: Row | None = None,
+        reversal: bool = False,
     ) -> Row:
         return (caller or self.gateway).call(
-            "record_modification", modification["id"], status, "psp_m", code, "", asked, not_found
+            "record_modification",
+            modification["id"],
+            status,
+            "psp_m",
+            code,
+            "",
+            asked,
+            not_found,
+            details or {},
+            reversal,
         )
 
     def modified(self, kind: str, payment_id: str, amount: int | None = None, **changes: Any) -> Row:

@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from gateway_svc.adapters.temporal.codec import encrypting_converter
-from gateway_svc.adapters.temporal.keyring import Keyring
+from mesh.keyring import Keyring
 
 SERVER_SETTINGS = (
     "history.transferProcessorMaxPollRPS=10000",

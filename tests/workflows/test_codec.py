@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.converter import DataConverter
 
 from gateway_svc.adapters.temporal.codec import CodecError, EncryptionCodec
-from gateway_svc.adapters.temporal.keyring import Keyring, KeyringError, create_keyring, load_keyring
+from mesh.keyring import Keyring, KeyringError, create_keyring, load_keyring
 from tests.fakes.durable.connectors import APPROVED, UNKNOWN
 from tests.workflows.rig import Rig, events_of, new_reference
 

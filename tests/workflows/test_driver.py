@@ -12,8 +12,8 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from gateway_svc.adapters.temporal.driver import TemporalDurableDriver
-from gateway_svc.adapters.temporal.keyring import Keyring
 from gateway_svc.workflows.messages import TASK_QUEUE
+from mesh.keyring import Keyring
 from tests.fakes.durable.connectors import APPROVED, declined
 from tests.workflows.rig import Rig, new_reference
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -12,9 +12,13 @@ from payera.connectors.v1 import connector_service_pb2 as messages
 from payera.connectors.v1 import connector_service_pb2_grpc as stubs
 from payera.types.v1 import outcome_pb2
 
+from gateway_svc.adapters.connectors.capabilities import KnownAccounts
 from gateway_svc.adapters.connectors.failures import NOT_CONNECTED, outcome_of_error
+from gateway_svc.adapters.connectors.outcomes import kind_of, outcome_of
+from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
+from gateway_svc.domain.resolution import Means
 from mesh.channels import call_metadata
 from mesh.identifiers import psp_idempotency_key
 
@@ -23,17 +27,6 @@ from mesh.identifiers import psp_idempotency_key
 CONNECT_PATIENCE_MS: Final = 500
 _POLL_SECONDS: Final = 0.01
 
-_KINDS: Final = MappingProxyType(
-    {
-        outcome_pb2.OUTCOME_KIND_APPROVED: OutcomeKind.APPROVED,
-        outcome_pb2.OUTCOME_KIND_DECLINED: OutcomeKind.DECLINED,
-        outcome_pb2.OUTCOME_KIND_ACTION_REQUIRED: OutcomeKind.ACTION_REQUIRED,
-        outcome_pb2.OUTCOME_KIND_PENDING: OutcomeKind.PENDING,
-        outcome_pb2.OUTCOME_KIND_NOT_SENT: OutcomeKind.NOT_SENT,
-        outcome_pb2.OUTCOME_KIND_UNKNOWN: OutcomeKind.UNKNOWN,
-        outcome_pb2.OUTCOME_KIND_NOT_FOUND: OutcomeKind.NOT_FOUND,
-    }
-)
 _OPERATIONS: Final = MappingProxyType(
     {
         ModificationKind.CAPTURE: messages.OPERATION_CAPTURE,
@@ -55,14 +48,25 @@ class GrpcPspConnectors:
     out, any error but a refusal of the connectors' own server is UNKNOWN. Nothing is repeated here.
     """
 
-    __slots__ = ("_channel", "_connect_patience_ms", "_stub")
+    __slots__ = ("_accounts", "_channel", "_connect_patience_ms", "_stub")
 
     def __init__(self, channel: grpc.aio.Channel, *, connect_patience_ms: int = CONNECT_PATIENCE_MS) -> None:
         self._channel = channel
         self._stub = stubs.ConnectorServiceStub(channel)
+        self._accounts = KnownAccounts(self._stub)
         self._connect_patience_ms = connect_patience_ms
 
-    async def authorize(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+    async def means(self, account: str, operation: str) -> Means:
+        """Give what the PSP offers to settle an operation; refuses with UNAVAILABLE while nothing is known."""
+        return await self._accounts.means(account, operation)
+
+    def takes(self) -> Mapping[str, AccountTakes]:
+        """Give what is known of which payments the accounts take."""
+        return self._accounts.takes()
+
+    async def authorize(
+        self, payment: Payment, attempt: Attempt, *, timeout_ms: int, repetition: bool = False
+    ) -> Outcome:
         """Send an attempt, with its idempotency key derived from its id."""
         deadline = time.monotonic() + timeout_ms / 1000
         if not await self._connected(deadline):
@@ -77,6 +81,7 @@ class GrpcPspConnectors:
             capture=payment.capture_method is CaptureMethod.AUTOMATIC,
             payment_id=payment.id,
             statement_descriptor=payment.statement_descriptor,
+            repetition=repetition,
         )
         return await _sent(self._stub.Authorize(request, timeout=_seconds_until(deadline), metadata=call_metadata()))
 
@@ -94,6 +99,9 @@ class GrpcPspConnectors:
             operation=messages.OPERATION_AUTHORIZE,
             reference=attempt.id,
             amount={"value": payment.amount, "currency": payment.currency},
+            psp_reference=attempt.psp_reference,
+            payment_psp_reference=attempt.psp_reference,
+            capture=payment.capture_method is CaptureMethod.AUTOMATIC,
         )
         automatic = payment.capture_method is CaptureMethod.AUTOMATIC
         # No capture may begin before the attempt is known to be approved, so anything else was not asked for.
@@ -105,6 +113,8 @@ class GrpcPspConnectors:
             account=modification.account,
             operation=_OPERATIONS[modification.kind],
             reference=modification.id,
+            psp_reference=modification.psp_reference,
+            payment_psp_reference=modification.payment_psp_reference,
         )
         if modification.kind is not ModificationKind.VOID:
             request.amount.value = modification.amount
@@ -140,6 +150,7 @@ class GrpcPspConnectors:
             idempotency_key=key,
             psp_reference=modification.payment_psp_reference,
             amount=amount,
+            capture_psp_reference=modification.capture_psp_reference,
         )
         return self._stub.Refund(refund, timeout=timeout_seconds, metadata=metadata)
 
@@ -179,16 +190,10 @@ async def _outcome(call: Awaitable[_Answer], *, captured: int | None = None) -> 
     except grpc.aio.AioRpcError as error:
         return outcome_of_error(error)
     outcome = answer.outcome
-    kind = _KINDS.get(outcome.kind, OutcomeKind.UNKNOWN)
+    kind = kind_of(outcome)
     if kind is OutcomeKind.APPROVED and captured not in {None, outcome.captured_amount}:
         return Outcome(OutcomeKind.UNKNOWN, psp_reference=outcome.psp_reference, code="amount_mismatch")
-    return Outcome(
-        kind=kind,
-        psp_reference=outcome.psp_reference,
-        code=outcome.code,
-        raw_code=outcome.raw_code,
-        network_transaction_id=outcome.network_transaction_id,
-    )
+    return outcome_of(outcome)
 
 
 def _seconds_until(deadline: float) -> float:

@@ -12,7 +12,13 @@ from gateway_svc.domain.decline_messages import decline_message
 
 # Merchants see one status for what is being sent and what is being settled.
 _MODIFICATION_STATUSES: Final = MappingProxyType(
-    {"SENDING": "PROCESSING", "UNKNOWN": "PROCESSING", "SUCCEEDED": "SUCCEEDED", "FAILED": "FAILED"}
+    {
+        "SENDING": "PROCESSING",
+        "UNKNOWN": "PROCESSING",
+        "PENDING": "PROCESSING",
+        "SUCCEEDED": "SUCCEEDED",
+        "FAILED": "FAILED",
+    }
 )
 _NOT_APPROVED: Final = frozenset({"DECLINED", "NOT_SENT"})
 _MICROSECONDS: Final = 1_000_000
@@ -58,6 +64,7 @@ def refund_message(view: View) -> payment_pb2.Refund:
         psp_reference=view["psp_reference"],
         create_time=_time(view["created_us"]),
         update_time=_time(view["updated_us"]),
+        expected_by=_expected(view),
     )
 
 
@@ -93,7 +100,20 @@ def _attempt(view: View) -> dict[str, Any]:
     }
     if status in _NOT_APPROVED:
         message["decline"] = _decline(view)
+    # A key's answer that is older than the field does without it.
+    details = view.get("details")
+    if details:
+        message |= _told_by_psp(details)
+    if status == "PENDING":
+        message["expected_by"] = _expected(view)
     return message
+
+
+def _told_by_psp(details: View) -> dict[str, Any]:
+    told = {name: details[name] for name in ("network_code", "advice_code", "checks") if name in details}
+    if "capture_before" in details:
+        told["capture_before"] = {"seconds": details["capture_before"]}
+    return told
 
 
 def _capture(view: View) -> dict[str, Any]:
@@ -107,6 +127,8 @@ def _capture(view: View) -> dict[str, Any]:
     }
     if status == "FAILED":
         message["decline"] = _decline(view)
+    elif status == "PENDING":
+        message["expected_by"] = _expected(view)
     return message
 
 
@@ -115,12 +137,20 @@ def _void(view: View) -> dict[str, Any]:
     message = {"id": view["id"], "status": _MODIFICATION_STATUSES[status], "create_time": _time(view["created_us"])}
     if status == "FAILED":
         message["decline"] = _decline(view)
+    elif status == "PENDING":
+        message["expected_by"] = _expected(view)
     return message
 
 
 def _decline(view: View) -> dict[str, str]:
     code = view["code"]
     return {"code": code, "message": decline_message(code), "raw_code": view["raw_code"]}
+
+
+def _expected(view: View) -> dict[str, int] | None:
+    """Give when the outcome of an acknowledged operation is expected; None when nobody said."""
+    expected_us = view.get("expected_us")
+    return None if expected_us is None else _time(expected_us)
 
 
 def _time(microseconds: int) -> dict[str, int]:

@@ -96,6 +96,7 @@ class PostgresPaymentStore:
             verdict.network_transaction_id,
             asked,
             verdict.not_found,
+            Jsonb(verdict.details),
         )
         return _view(row, "payment")
 
@@ -105,7 +106,7 @@ class PostgresPaymentStore:
         return bool(row["begun"]), _view(row, "payment")
 
     async def record_modification(
-        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool, reversal: bool = False
     ) -> tuple[View, View]:
         """Record what became of a modification. Returns modification and payment as they stand."""
         row = await self._row(
@@ -117,8 +118,31 @@ class PostgresPaymentStore:
             verdict.raw_code,
             asked,
             verdict.not_found,
+            Jsonb(verdict.details),
+            reversal,
         )
         return _view(row, "modification"), _view(row, "payment")
+
+    async def find_modification(self, modification_id: str) -> View | None:
+        """Find a modification by its id, whoever's it is; None when there is none."""
+        found: View | None = (await self._row("gateway.find_modification", modification_id))["modification"]
+        return found
+
+    async def find_open_modification(
+        self, payment_id: str, kind: str, amount: int | None, psp_reference: str
+    ) -> str | None:
+        """Find the one modification of a kind (and amount) that is under way at a payment; None for none or several."""
+        row = await self._row("gateway.find_open_modification", payment_id, kind, amount, psp_reference)
+        found: str | None = row["id"]
+        return found
+
+    async def reverse_modification(self, modification_id: str, code: str, raw_code: str) -> bool:
+        """Take back a capture or refund that had succeeded; False when that is not ours to decide."""
+        return bool((await self._row("gateway.reverse_modification", modification_id, code, raw_code))["reversed"])
+
+    async def report_contradiction(self, payment_id: str, reference: str) -> None:
+        """Hand an attempt or modification whose PSP contradicts the record to an operator."""
+        await self._database.call("gateway.report_contradiction", payment_id, reference)
 
     async def load_payment(self, payment_id: str) -> View:
         """Read a payment for the drivers, whoever's it is."""

@@ -14,7 +14,7 @@ from temporalio.converter import (
     PayloadCodec,
 )
 
-from gateway_svc.adapters.temporal.keyring import Keyring
+from mesh.keyring import Keyring
 
 ENCODING: Final = b"binary/payera-aes256gcm"
 KEY_ID: Final = "payera-key-id"

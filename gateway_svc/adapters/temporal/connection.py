@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from gateway_svc.adapters.temporal.codec import encrypting_converter
-from gateway_svc.adapters.temporal.keyring import Keyring
+from mesh.keyring import Keyring
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=3)
 _LOGGER: Final = logging.getLogger("payera.temporal")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,14 +19,20 @@ SERVICES: Final = (
     "payera.vault.v1.TokenService",
     "payera.gateway.v1.PaymentService",
     "payera.gateway.v1.MerchantService",
+    "payera.psp.v1.PspAccountService",
+    "payera.psp.v1.PspWebhookService",
 )
+#: A body that is passed on as it came, and an answer that goes out as it is.
+RAW_BODY: Final = "google.api.HttpBody"
 VERBS: Final = ("get", "post", "put", "patch", "delete")
 _IN_PATH: Final = re.compile(r"\{([a-z0-9_]+)\}")
 
 #: Names for further bindings of an rpc, which would else share its name.
 _BINDING_NAMES: Final = {("get", "/v1/payments/{payment_id}/refunds"): "listPaymentRefunds"}
 _BINDING_SUMMARIES: Final = {"listPaymentRefunds": "Lists refunds of one payment, newest first"}
-_KEYS: Final = {
+_KEYS: Final[Mapping[int, tuple[str, ...]]] = {
+    # A PSP has no key of ours: its signature is looked at instead.
+    options_pb2.KEY_SCOPE_UNSPECIFIED: (),
     options_pb2.KEY_SCOPE_PUBLISHABLE: ("publishable_key", "secret_key"),
     options_pb2.KEY_SCOPE_SECRET: ("secret_key",),
     options_pb2.KEY_SCOPE_OPERATOR: ("operator_key",),
@@ -41,6 +47,7 @@ class _Binding:
     verb: str
     path: str
     has_body: bool
+    raw_body: bool
     operation_id: str
 
     @property
@@ -50,7 +57,7 @@ class _Binding:
 
 
 def build(descriptor_path: Path) -> dict[str, Any]:
-    """Build the OpenAPI 3.1 document of the three public services.
+    """Build the OpenAPI 3.1 document of the public services.
 
     Raises ValueError or KeyError when a contract has something that would come out undocumented: an operation without
     example, a type without schema, a gap of an error message without example.
@@ -108,7 +115,8 @@ def _bindings(contracts: Contracts) -> Iterator[_Binding]:
             for rule in (method.http, *method.http.additional_bindings):
                 verb, path = _verb_and_path(rule)
                 name = _BINDING_NAMES.get((verb, path), own_name)
-                yield _Binding(method, verb, path, rule.body == "*", name)
+                raw = bool(rule.body) and rule.body != "*"
+                yield _Binding(method, verb, path, bool(rule.body), raw, name)
 
 
 def _verb_and_path(rule: http_pb2.HttpRule) -> tuple[str, str]:
@@ -148,11 +156,10 @@ def _operation(
     query = any(parameter.get("in") == "query" for parameter in parameters)
     pages = any(parameter.get("name") == "page_token" for parameter in parameters)
     reasons = errors.reasons_of(method, body=binding.has_body, query=query, pages=pages)
-    answer = book.reference(method.descriptor.output_type.removeprefix("."), in_request=False)
     success = {
         "description": texts["answers"][binding.operation_id],
         "headers": _answer_headers(method),
-        "content": {"application/json": {"schema": answer, "examples": operation_examples["answers"]}},
+        "content": _answer_content(method, book, operation_examples["answers"]),
     }
     operation["responses"] = {"200": success, **errors.responses(reasons, entries)}
     return operation, reasons
@@ -179,7 +186,17 @@ def _parameters(binding: _Binding, request: Message, book: SchemaBook) -> list[d
     return parameters
 
 
+def _answer_content(method: Method, book: SchemaBook, examples: dict[str, Any]) -> dict[str, Any]:
+    answer = method.descriptor.output_type.removeprefix(".")
+    if answer == RAW_BODY:
+        return {"text/plain": {"schema": {"type": "string"}, "examples": examples}}
+    return {"application/json": {"schema": book.reference(answer, in_request=False), "examples": examples}}
+
+
 def _request_body(binding: _Binding, request: Message, book: SchemaBook, examples: dict[str, Any]) -> dict[str, Any]:
+    if binding.raw_body:
+        # Neither described nor read here: whatever the PSP sends, its signature covers the exact bytes.
+        return {"required": True, "content": {"*/*": {"schema": {}, "examples": examples}}}
     reference = book.body(request, binding.bound)
     schema = book.components[reference["$ref"].rsplit("/", 1)[1]]
     return {

@@ -14,8 +14,9 @@ BAD_REQUEST: Final = "type.googleapis.com/google.rpc.BadRequest"
 RETRY_INFO: Final = "type.googleapis.com/google.rpc.RetryInfo"
 REQUEST_ID: Final = "0f6f1c9e-6f0a-4d0e-9a43-2f6d4a0f7c11"
 
-#: Reasons that any operation may answer with.
-ALWAYS: Final = ("API_KEY_MISSING", "API_KEY_INVALID", "API_KEY_REVOKED", "API_KEY_SCOPE", "INVALID_FIELD")
+#: Reasons that any operation with an API key may answer with, and any at all.
+WITH_KEY: Final = ("API_KEY_MISSING", "API_KEY_INVALID", "API_KEY_REVOKED", "API_KEY_SCOPE")
+ALWAYS: Final = ("INVALID_FIELD",)
 FAULTS: Final = ("OVERLOADED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
 WITH_BODY: Final = ("MALFORMED_BODY", "UNKNOWN_FIELD", "BODY_TOO_LARGE")
 WITH_QUERY: Final = ("UNKNOWN_PARAMETER",)
@@ -26,6 +27,7 @@ IDEMPOTENT: Final = (
     "IDEMPOTENCY_KEY_REUSED",
     "IDEMPOTENCY_KEY_IN_FLIGHT",
 )
+_CHANGES_ACCOUNT: Final = ("PSP_ACCOUNT_NOT_FOUND", "PSP_ACCOUNT_READ_ONLY")
 #: What is particular to one operation.
 PARTICULAR: Final[Mapping[str, tuple[str, ...]]] = {
     "CreatePayment": (
@@ -61,6 +63,19 @@ PARTICULAR: Final[Mapping[str, tuple[str, ...]]] = {
     "CreateApiKey": ("MERCHANT_NOT_FOUND", "API_KEY_LIMIT"),
     "ListApiKeys": ("MERCHANT_NOT_FOUND",),
     "RevokeApiKey": ("API_KEY_NOT_FOUND",),
+    "CreatePspAccount": ("PSP_ACCOUNT_EXISTS", "PSP_ACCOUNT_LIMIT", "UNKNOWN_CONNECTOR", "CARD_NUMBER_IN_TEXT"),
+    "GetPspAccount": ("PSP_ACCOUNT_NOT_FOUND",),
+    "ConfigurePspAccount": (*_CHANGES_ACCOUNT, "CARD_NUMBER_IN_TEXT"),
+    "SetPspCredentials": _CHANGES_ACCOUNT,
+    "DisablePspAccount": _CHANGES_ACCOUNT,
+    "EnablePspAccount": _CHANGES_ACCOUNT,
+    "CheckPspAccount": ("PSP_ACCOUNT_NOT_FOUND",),
+    "CreateWebhookSecret": (*_CHANGES_ACCOUNT, "WEBHOOK_SECRET_LIMIT"),
+    "ListWebhookSecrets": ("PSP_ACCOUNT_NOT_FOUND",),
+    "RetireWebhookSecret": (*_CHANGES_ACCOUNT, "WEBHOOK_SECRET_NOT_FOUND"),
+    "ReceiveWebhook": ("PSP_ACCOUNT_NOT_FOUND", "WEBHOOK_REFUSED"),
+    "GetPspWebhook": ("WEBHOOK_NOT_FOUND",),
+    "ReplayPspWebhook": ("WEBHOOK_NOT_FOUND",),
 }
 #: Reasons no documented operation answers with: an unknown path is no operation, and callers are services of the mesh.
 ELSEWHERE: Final = frozenset({"UNKNOWN_ROUTE", "CALLER_NOT_ALLOWED"})
@@ -84,20 +99,26 @@ _GAPS: Final[Mapping[str, str]] = {
     "PAYMENT_NOT_REFUNDABLE.status": "AUTHORIZED",
     "CURRENCY_EXPONENT_MISMATCH.currency": "JPY",
     "UNKNOWN_CURRENCY.currency": "XXX",
+    "account": "acme_stripe",
     "available": "1050",
     "captured": "1050",
+    "connector": "strype",
     "expected": "0",
     "given": "2",
     "key_id": "key_01JD3V6M5Q0C8Y2R7KXW4T9ZBN",
     "limit": "100",
     "BODY_TOO_LARGE.limit": "65536",
+    "PSP_ACCOUNT_LIMIT.limit": "1000",
+    "WEBHOOK_SECRET_LIMIT.limit": "10",
     "merchant_id": "mer_01JD3V5H2A9D4EJ6M8QPSRTVWX",
     "method": "POST",
     "path": "/v1/payment",
     "payment_id": "pay_01JD3V8Y7NQ2F5R6T9WXZ0ABCD",
     "refund_id": "ref_01JD3VB2K4M6P8R0T2V4X6Z8AC",
     "scope": "SECRET",
+    "secret_id": "whs_01JD3V6M5Q0C8Y2R7KXW4T9ZBN",
     "token_id": "tok_01JD3V7C4G6H8J0K2M4N6P8Q0R",
+    "webhook_id": "whk_01JD3VB2K4M6P8R0T2V4X6Z8AC",
 }
 
 
@@ -114,8 +135,10 @@ def anchor(reason: str) -> str:
 
 def reasons_of(method: Method, *, body: bool, query: bool, pages: bool) -> tuple[str, ...]:
     """Give the reasons an operation may answer with, without doubles."""
-    parts: list[str] = [*ALWAYS]
-    parts += WITH_BODY if body else ()
+    parts: list[str] = [*WITH_KEY, *ALWAYS] if method.access.key_scope else [*ALWAYS]
+    # A body that is passed on as it came is bounded and not read.
+    raw = bool(method.http.body) and method.http.body != "*"
+    parts += ("BODY_TOO_LARGE",) if raw else WITH_BODY if body else ()
     parts += WITH_QUERY if query else ()
     parts += WITH_PAGES if pages else ()
     parts += IDEMPOTENT if method.access.idempotent else ()

@@ -12,6 +12,10 @@ from reference.contracts import Contracts, Enumeration, EnumValue, Field, Messag
 Schema = dict[str, Any]
 
 TIMESTAMP: Final = "google.protobuf.Timestamp"
+_PLAIN: Final[Mapping[int, Schema]] = {
+    FieldDescriptorProto.TYPE_BOOL: {"type": "boolean"},
+    FieldDescriptorProto.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
+}
 _INT64_TYPES: Final = frozenset({FieldDescriptorProto.TYPE_INT64, FieldDescriptorProto.TYPE_UINT64})
 _INT32_TYPES: Final = frozenset({FieldDescriptorProto.TYPE_INT32, FieldDescriptorProto.TYPE_UINT32})
 
@@ -119,8 +123,8 @@ class SchemaBook:
             return {"type": "string", "format": "date-time"}
         if kind in (FieldDescriptorProto.TYPE_MESSAGE, FieldDescriptorProto.TYPE_ENUM):
             return self.reference(item.type_name, in_request=in_request)
-        if kind == FieldDescriptorProto.TYPE_BOOL:
-            return {"type": "boolean"}
+        if kind in _PLAIN:
+            return dict(_PLAIN[kind])
         if kind == FieldDescriptorProto.TYPE_STRING:
             return {"type": "string", **_string_constraints(item.rules.string)}
         if kind in _INT64_TYPES:

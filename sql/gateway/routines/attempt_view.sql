@@ -11,6 +11,8 @@ AS $$
         'code', a.code,
         'raw_code', a.raw_code,
         'route_reason', a.route_reason,
+        'details', a.details,
+        'expected_us', gateway.microseconds(a.expected_by),
         'asks', a.asks,
         'not_founds', a.not_founds,
         'created_us', gateway.microseconds(a.created_at)

@@ -1,6 +1,6 @@
 -- Begins the next attempt of a cascade in SENDING. begun = false when just this attempt is there already: whoever began
--- it may have sent it, so the caller must settle it instead of sending. Raises PY002 for anything else that does not
--- fit.
+-- it may have sent it, so the caller must settle it instead of sending; and when an operator has the payment meanwhile,
+-- as a PSP says that it holds money which we believed declined. Raises PY002 for anything else that does not fit.
 CREATE OR REPLACE FUNCTION gateway.begin_attempt(
     p_payment_id text, p_ordinal integer, p_account text, p_route_reason text,
     OUT begun boolean, OUT payment jsonb
@@ -29,7 +29,7 @@ BEGIN
     INTO v_count, v_open, v_same, v_tried
     FROM gateway.attempt AS x
     WHERE x.payment_id = p_payment_id;
-    begun := v_same = 0;
+    begun := v_same = 0 AND NOT p.under_review;
     IF NOT begun THEN
         payment := gateway.payment_view(p);
         RETURN;

@@ -60,12 +60,14 @@ BEGIN
     END;
     v_now := clock_timestamp();
     INSERT INTO gateway.modification (
-        id, payment_id, merchant_id, kind, status, amount, currency, final, account, payment_psp_reference, reason,
-        idempotency_key, created_at, updated_at
+        id, payment_id, merchant_id, kind, status, amount, currency, final, account, payment_psp_reference,
+        capture_psp_reference, reason, idempotency_key, created_at, updated_at
     )
     SELECT
         p_modification_id, p.id, p.merchant_id, p_kind::gateway.modification_kind, 'SENDING', v_amount, p.currency,
-        v_final, a.account, a.psp_reference, coalesce(p_reason, ''), p_idempotency_key, v_now, v_now
+        v_final, a.account, a.psp_reference,
+        CASE p_kind WHEN 'REFUND' THEN gateway.capture_to_refund(p, a.psp_reference, v_amount) ELSE '' END,
+        coalesce(p_reason, ''), p_idempotency_key, v_now, v_now
     FROM gateway.attempt AS a
     WHERE a.payment_id = p.id AND a.status = 'APPROVED'
     RETURNING * INTO STRICT m;

@@ -1,4 +1,4 @@
--- Names the event of an attempt that goes from SENDING or UNKNOWN to p_to and takes its payment from p_payment_status
+-- Names the event of an attempt that goes from SENDING, UNKNOWN or PENDING to p_to and takes its payment from p_payment_status
 -- to p_next; null when nothing happened that is worth an event. Raises PY002 when the state machine has no such step.
 CREATE OR REPLACE FUNCTION gateway.event_of_attempt(
     p_payment_id text,
@@ -23,6 +23,7 @@ BEGIN
             WHEN 'NOT_SENT DECLINED' THEN CASE WHEN gateway.any_declined(p_payment_id) THEN 'PAYMENT_DECLINED' END
             WHEN 'NOT_SENT FAILED' THEN CASE WHEN NOT gateway.any_declined(p_payment_id) THEN 'PAYMENT_FAILED' END
             WHEN 'UNKNOWN PROCESSING' THEN 'ATTEMPT_UNKNOWN'
+            WHEN 'PENDING PROCESSING' THEN 'ATTEMPT_PENDING'
         END;
     END IF;
     IF v_event IS NULL THEN
@@ -31,6 +32,6 @@ BEGIN
             p_payment_id, p_capture_method, p_payment_status, p_from, coalesce(p_to, 'null'), coalesce(p_next, 'null')
         ));
     END IF;
-    RETURN CASE WHEN p_from = 'UNKNOWN' AND p_to = 'UNKNOWN' THEN NULL ELSE v_event END;
+    RETURN CASE WHEN p_from::text = p_to THEN NULL ELSE v_event END;
 END;
 $$;

@@ -14,8 +14,10 @@ BEGIN
         PERFORM gateway.fault(format('there is no modification %s', p_modification_id));
     END IF;
     SELECT * INTO p FROM gateway.payment AS x WHERE x.id = m.payment_id;
-    modification := gateway.modification_view(m)
-        || jsonb_build_object('age_seconds', gateway.age_seconds(m.created_at));
+    modification := gateway.modification_view(m) || jsonb_build_object(
+        'age_seconds', gateway.age_seconds(m.created_at),
+        'expected_age_seconds', gateway.seconds_between(m.created_at, m.expected_by)
+    );
     payment := gateway.payment_view(p);
 END;
 $$;

@@ -14,11 +14,13 @@ BEGIN
         SELECT
             coalesce(jsonb_agg(jsonb_build_object(
                 'id', m.id, 'amount', m.amount, 'final', m.final, 'status', m.status, 'code', m.code,
-                'raw_code', m.raw_code, 'created_us', gateway.microseconds(m.created_at)
+                'raw_code', m.raw_code, 'details', m.details,
+                'expected_us', gateway.microseconds(m.expected_by), 'created_us', gateway.microseconds(m.created_at)
             ) ORDER BY m.created_at, m.id) FILTER (WHERE m.kind = 'CAPTURE'), '[]'),
             coalesce(jsonb_agg(jsonb_build_object(
                 'id', m.id, 'status', m.status, 'code', m.code,
-                'raw_code', m.raw_code, 'created_us', gateway.microseconds(m.created_at)
+                'raw_code', m.raw_code, 'details', m.details,
+                'expected_us', gateway.microseconds(m.expected_by), 'created_us', gateway.microseconds(m.created_at)
             ) ORDER BY m.created_at, m.id) FILTER (WHERE m.kind = 'VOID'), '[]')
         INTO v_captures, v_voids
         FROM gateway.modification AS m

@@ -12,6 +12,7 @@ CREATE OR REPLACE FUNCTION gateway.record_attempt(
     p_network_transaction_id text,
     p_asked boolean,
     p_not_found boolean,
+    p_details jsonb,
     OUT applied boolean,
     OUT payment jsonb
 )
@@ -28,6 +29,7 @@ DECLARE
     v_attempt jsonb;
     v_position bigint;
     v_journal bigint;
+    v_open text;
     p gateway.payment;
     a gateway.attempt;
 BEGIN
@@ -43,7 +45,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gateway.fault(format('payment %s has no attempt %s', p_payment_id, p_attempt_id));
     END IF;
-    applied := v_before.status IN ('SENDING', 'UNKNOWN');
+    applied := v_before.status IN ('SENDING', 'UNKNOWN', 'PENDING');
     IF NOT applied THEN
         SELECT * INTO p FROM gateway.payment AS x WHERE x.id = p_payment_id;
         -- The first caller is told what all will be who repeat its call, whatever was captured or refunded since.
@@ -54,14 +56,18 @@ BEGIN
         payment := coalesce(payment, gateway.payment_view(p));
         RETURN;
     END IF;
-    IF (v_status = 'NOT_SENT' AND (v_before.status = 'UNKNOWN' OR v_before.asks > 0 OR p_asked))
-        OR (v_status = 'DECLINED' AND (v_before.asks > 0 OR p_asked)
+    v_open := CASE v_before.status WHEN 'PENDING' THEN 'PENDING' ELSE 'UNKNOWN' END;
+    IF (v_status = 'NOT_SENT' AND (v_before.status <> 'SENDING' OR v_before.asks > 0 OR p_asked))
+        OR (v_status = 'DECLINED' AND (v_before.status = 'PENDING' OR v_before.asks > 0 OR p_asked)
             AND NOT gateway.is_definite(p_psp_reference, p_code))
     THEN
         -- A call that was not sent, or was turned away, tells nothing of the others, which may have reached the PSP.
         -- The recorder may not know of them: it judged by the record as it was when it began to send.
-        v_status := 'UNKNOWN';
+        v_status := v_open;
         v_next := 'PROCESSING';
+    ELSIF v_status = 'UNKNOWN' THEN
+        -- What the PSP has acknowledged meanwhile is not in doubt any more.
+        v_status := v_open;
     END IF;
     v_event := gateway.event_of_attempt(
         p_payment_id, v_payment.capture_method, v_payment.status, v_before.status, v_status, v_next
@@ -70,13 +76,17 @@ BEGIN
     UPDATE gateway.attempt AS x
     SET status = v_status::gateway.attempt_status,
         unsettled = v_next = 'PROCESSING',
-        under_review = x.under_review AND v_status = 'UNKNOWN',
+        under_review = x.under_review AND v_status IN ('UNKNOWN', 'PENDING'),
         psp_reference = CASE WHEN v_event IS NULL THEN x.psp_reference
             ELSE coalesce(nullif(p_psp_reference, ''), x.psp_reference) END,
         code = CASE WHEN v_event IS NULL THEN x.code ELSE coalesce(p_code, '') END,
         raw_code = CASE WHEN v_event IS NULL THEN x.raw_code ELSE coalesce(p_raw_code, '') END,
         network_transaction_id = CASE WHEN v_event IS NULL THEN x.network_transaction_id
             ELSE coalesce(p_network_transaction_id, '') END,
+        details = CASE WHEN v_event IS NULL THEN x.details
+            ELSE coalesce(p_details, '{}') - 'expected_within_seconds' END,
+        expected_by = CASE WHEN v_event IS NULL THEN x.expected_by
+            WHEN v_status = 'PENDING' THEN gateway.expected_by(v_now, p_details) END,
         asks = x.asks + p_asked::integer,
         not_founds = CASE WHEN p_not_found THEN x.not_founds + 1 ELSE 0 END,
         swept_at = NULL,
@@ -88,7 +98,9 @@ BEGIN
         seq = x.seq + (v_event IS NOT NULL)::integer,
         amount_authorized = CASE WHEN v_status = 'APPROVED' THEN x.amount ELSE 0 END,
         amount_captured = CASE WHEN v_next = 'SUCCEEDED' THEN x.amount ELSE 0 END,
-        under_review = x.under_review AND v_status = 'UNKNOWN',
+        under_review = x.under_review AND (v_status IN ('UNKNOWN', 'PENDING') OR EXISTS (
+            SELECT FROM gateway.attempt AS y WHERE y.payment_id = x.id AND y.under_review
+        )),
         updated_at = v_now
     WHERE x.id = p_payment_id
     RETURNING * INTO p;

@@ -9,6 +9,8 @@ CREATE OR REPLACE FUNCTION gateway.record_modification(
     p_raw_code text,
     p_asked boolean,
     p_not_found boolean,
+    p_details jsonb,
+    p_reversed boolean,
     OUT applied boolean,
     OUT modification jsonb,
     OUT payment jsonb
@@ -19,6 +21,7 @@ AS $$
 DECLARE
     v_now timestamptz;
     v_status text := p_status;
+    v_open boolean;
     v_first boolean;
     v_event text;
     p gateway.payment;
@@ -33,7 +36,7 @@ BEGIN
         PERFORM gateway.fault(format('there is no modification %s', p_modification_id));
     END IF;
     SELECT * INTO m FROM gateway.modification AS x WHERE x.id = p_modification_id;
-    applied := m.status IN ('SENDING', 'UNKNOWN');
+    applied := m.status IN ('SENDING', 'UNKNOWN', 'PENDING');
     IF NOT applied THEN
         modification := gateway.modification_view(m);
         -- As in record_attempt: the first caller is told what all will be who repeat its call.
@@ -44,30 +47,40 @@ BEGIN
         payment := coalesce(payment, gateway.payment_view(p));
         RETURN;
     END IF;
-    IF p_status IS NULL OR p_status NOT IN ('SUCCEEDED', 'FAILED', 'UNKNOWN') THEN
+    IF p_status IS NULL OR p_status NOT IN ('SUCCEEDED', 'FAILED', 'UNKNOWN', 'PENDING') THEN
         PERFORM gateway.fault(format('a modification can''t go from %s to %s', m.status, coalesce(p_status, 'null')));
     END IF;
-    IF v_status = 'FAILED' AND (m.asks > 0 OR p_asked) AND NOT gateway.is_definite(p_psp_reference, p_code) THEN
+    IF v_status = 'FAILED' AND (m.status = 'PENDING' OR m.asks > 0 OR p_asked)
+        AND NOT gateway.is_definite(p_psp_reference, p_code)
+    THEN
         -- As in record_attempt: a call not sent or turned away tells nothing of those that others have made since.
         v_status := 'UNKNOWN';
     END IF;
-    v_first := m.status = 'SENDING' OR v_status <> 'UNKNOWN';
+    IF v_status = 'UNKNOWN' AND m.status = 'PENDING' THEN
+        v_status := 'PENDING';
+    END IF;
+    v_open := v_status IN ('UNKNOWN', 'PENDING');
+    v_first := m.status::text <> v_status;
     v_now := clock_timestamp();
     UPDATE gateway.modification AS x
     SET status = v_status::gateway.modification_status,
-        under_review = x.under_review AND v_status = 'UNKNOWN',
+        under_review = x.under_review AND v_open,
+        reversed = x.reversed OR (p_reversed AND v_status = 'FAILED'),
         psp_reference = CASE WHEN v_first THEN coalesce(nullif(p_psp_reference, ''), x.psp_reference)
             ELSE x.psp_reference END,
         code = CASE WHEN v_first THEN coalesce(p_code, '') ELSE x.code END,
         raw_code = CASE WHEN v_first THEN coalesce(p_raw_code, '') ELSE x.raw_code END,
+        details = CASE WHEN v_first THEN coalesce(p_details, '{}') - 'expected_within_seconds' ELSE x.details END,
+        expected_by = CASE WHEN NOT v_first THEN x.expected_by
+            WHEN v_status = 'PENDING' THEN gateway.expected_by(v_now, p_details) END,
         asks = x.asks + p_asked::integer,
         not_founds = CASE WHEN p_not_found THEN x.not_founds + 1 ELSE 0 END,
         swept_at = NULL,
         updated_at = v_now
     WHERE x.id = p_modification_id
     RETURNING * INTO m;
-    IF v_status = 'UNKNOWN' THEN
-        v_event := CASE WHEN v_first THEN 'MODIFICATION_UNKNOWN' END;
+    IF v_open THEN
+        v_event := CASE WHEN v_first THEN 'MODIFICATION_' || v_status END;
         UPDATE gateway.payment AS x
         SET seq = x.seq + v_first::integer, updated_at = v_now
         WHERE x.id = p.id
@@ -90,7 +103,7 @@ BEGIN
     IF v_event IS NOT NULL THEN
         PERFORM gateway.add_event(p, v_event, payment, NULL, modification);
     END IF;
-    IF v_status <> 'UNKNOWN' THEN
+    IF NOT v_open THEN
         UPDATE gateway.idempotency_key AS k
         SET answer = CASE m.kind WHEN 'REFUND' THEN modification ELSE payment END, lease_until = NULL
         WHERE k.merchant_id = m.merchant_id AND k.key = m.idempotency_key;

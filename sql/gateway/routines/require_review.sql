@@ -23,7 +23,7 @@ BEGIN
     UPDATE gateway.modification AS x
     SET under_review = true, updated_at = v_now
     WHERE x.id = p_reference AND x.payment_id = p_payment_id
-        AND x.status IN ('SENDING', 'UNKNOWN') AND NOT x.under_review
+        AND x.status IN ('SENDING', 'UNKNOWN', 'PENDING') AND NOT x.under_review
     RETURNING * INTO m;
     IF a.payment_id IS NULL AND m.id IS NULL THEN
         IF NOT EXISTS (

@@ -23,9 +23,7 @@ BEGIN
         amount_refund_pending = x.amount_refund_pending - CASE m.kind WHEN 'REFUND' THEN m.amount ELSE 0 END,
         final_capture_pending = x.final_capture_pending AND NOT m.final,
         void_pending = x.void_pending AND m.kind <> 'VOID',
-        under_review = x.under_review AND EXISTS (
-            SELECT FROM gateway.modification AS y WHERE y.payment_id = x.id AND y.under_review
-        ),
+        under_review = x.under_review AND gateway.any_under_review(x.id),
         updated_at = m.updated_at
     WHERE x.id = p.id
     RETURNING * INTO v_settled;

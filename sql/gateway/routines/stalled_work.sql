@@ -32,7 +32,7 @@ BEGIN
     ), new_modification AS (
         SELECT m.id, m.swept_at, m.updated_at
         FROM gateway.modification AS m
-        WHERE m.status IN ('SENDING', 'UNKNOWN') AND NOT m.under_review AND m.swept_at IS NULL
+        WHERE m.status IN ('SENDING', 'UNKNOWN', 'PENDING') AND NOT m.under_review AND m.swept_at IS NULL
             AND m.updated_at < v_before
         ORDER BY m.updated_at
         LIMIT v_limit
@@ -40,7 +40,7 @@ BEGIN
     ), known_modification AS (
         SELECT m.id, m.swept_at, m.updated_at
         FROM gateway.modification AS m
-        WHERE m.status IN ('SENDING', 'UNKNOWN') AND NOT m.under_review AND m.swept_at < v_again
+        WHERE m.status IN ('SENDING', 'UNKNOWN', 'PENDING') AND NOT m.under_review AND m.swept_at < v_again
         ORDER BY m.swept_at
         LIMIT v_limit
         FOR UPDATE SKIP LOCKED

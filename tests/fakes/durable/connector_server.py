@@ -15,6 +15,9 @@ from payera.types.v1 import outcome_pb2
 from mesh.server import MeshServer
 from mesh.settings import BaseSettings
 from mesh.telemetry import Metrics
+from tests.fakes.capabilities import capabilities_of
+
+ACCOUNTS = ("psp_a", "psp_b")
 
 APPROVED = outcome_pb2.OUTCOME_KIND_APPROVED
 UNKNOWN = outcome_pb2.OUTCOME_KIND_UNKNOWN
@@ -51,8 +54,14 @@ class ScriptedConnectors(stubs.ConnectorServiceServicer):
         self.sent.append(request.reference)
         return messages.RefundResponse(outcome=self._next(request.reference))
 
+    async def Verify(self, request: Any, _context: Any) -> messages.VerifyResponse:  # noqa: N802
+        raise NotImplementedError
+
+    async def Increment(self, request: Any, _context: Any) -> messages.IncrementResponse:  # noqa: N802
+        raise NotImplementedError
+
     async def ListCapabilities(self, _request: Any, _context: Any) -> messages.ListCapabilitiesResponse:  # noqa: N802
-        return messages.ListCapabilitiesResponse()
+        return capabilities_of(ACCOUNTS)
 
     def _next(self, reference: str) -> outcome_pb2.Outcome:
         kind = self.kinds[reference].popleft() if self.kinds[reference] else APPROVED

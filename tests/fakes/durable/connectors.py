@@ -2,14 +2,19 @@
 
 import asyncio
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, Modification, Payment
+from gateway_svc.domain.resolution import Means
 
 APPROVED = Outcome(OutcomeKind.APPROVED, psp_reference="psp-secret-ok")
 NOT_FOUND = Outcome(OutcomeKind.NOT_FOUND)
 UNKNOWN = Outcome(OutcomeKind.UNKNOWN, code="timeout")
+PENDING = Outcome(OutcomeKind.PENDING, psp_reference="psp-secret-later")
+ASKED_BY_REFERENCE = Means(ask_by_reference=True, repeat_seconds=6 * 3600)
 NOT_SENT = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
 
 
@@ -26,13 +31,25 @@ class FakeConnectors:
     sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     slow_seconds: float = 0.0
+    offered: Means = ASKED_BY_REFERENCE
 
     def tell(self, reference: str, *outcomes: Outcome) -> None:
         """Queue the outcomes of the next calls about `reference`, sends and asks alike."""
         self.answers[reference].extend(outcomes)
 
-    async def authorize(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+    async def means(self, account: str, operation: str) -> Means:
+        assert account
+        assert operation in {"AUTHORIZE", "CAPTURE", "VOID", "REFUND"}
+        return self.offered
+
+    def takes(self) -> Mapping[str, AccountTakes]:
+        return {}
+
+    async def authorize(
+        self, payment: Payment, attempt: Attempt, *, timeout_ms: int, repetition: bool = False
+    ) -> Outcome:
         assert timeout_ms > 0
+        assert repetition or attempt.id not in self.sent
         assert payment.token == "tok_secrettoken"
         self.sent.append(attempt.id)
         await asyncio.sleep(self.slow_seconds)

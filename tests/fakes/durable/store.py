@@ -66,6 +66,7 @@ class FakeStore:
             "amount": 500,
             "currency": "EUR",
             "final": True,
+            "psp_reference": "",
             "asks": 0,
             "not_founds": 0,
             "under_review": False,
@@ -106,10 +107,12 @@ class FakeStore:
         if attempt["status"] in FINAL_ATTEMPTS:
             return copy.deepcopy(payment)
         status = verdict.attempt_status
-        if status is AttemptStatus.NOT_SENT and (asked or attempt["asks"] or attempt["status"] == "UNKNOWN"):
+        if status is AttemptStatus.NOT_SENT and (asked or attempt["asks"] or attempt["status"] != "SENDING"):
             status = AttemptStatus.UNKNOWN
+        if status is AttemptStatus.UNKNOWN and attempt["status"] == "PENDING":
+            status = AttemptStatus.PENDING
         _settle(attempt, status, verdict, ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])], asked=asked)
-        if status is not AttemptStatus.UNKNOWN and verdict.payment_status is not PaymentStatus.PROCESSING:
+        if status.value in FINAL_ATTEMPTS and verdict.payment_status is not PaymentStatus.PROCESSING:
             assert verdict.payment_status in PAYMENT_TRANSITIONS[PaymentStatus(payment["status"])]
             payment["status"] = verdict.payment_status.value
         self.records.append((attempt_id, status.value))
@@ -124,9 +127,10 @@ class FakeStore:
         return view, {}
 
     async def record_modification(
-        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool, reversal: bool = False
     ) -> tuple[JSON, JSON]:
         self._be_away(recording=True)
+        assert not reversal, "no step takes a success back"
         modification = self.modifications[modification_id]
         before = ModificationStatus(modification["status"])
         if before not in {ModificationStatus.SUCCEEDED, ModificationStatus.FAILED}:
@@ -185,9 +189,10 @@ def _settle(
     *,
     asked: bool,
 ) -> None:
-    if status.value != "UNKNOWN" or record["status"] != "UNKNOWN":
+    if status.value != record["status"]:
         assert status in legal, f"{record['status']} -> {status}"
     record["asks"] += int(asked)
-    if status.value == "UNKNOWN":
+    if status.value in {"UNKNOWN", "PENDING"}:
         record["not_founds"] = record["not_founds"] + 1 if verdict.not_found else 0
     record |= {"status": status.value, "code": verdict.code, "raw_code": verdict.raw_code}
+    record["psp_reference"] = verdict.psp_reference or record["psp_reference"]

@@ -14,7 +14,8 @@ from mesh.refusal import Refusal
 from tests.fakes.gateway.faults import Faults
 
 JSON = dict[str, Any]
-OPEN = {"SENDING", "UNKNOWN"}
+_OF_THE_PSP = ("details", "expected_us")
+OPEN = {"SENDING", "UNKNOWN", "PENDING"}
 
 
 @dataclass
@@ -77,6 +78,7 @@ class FakePaymentStore:
                 "kind": new.kind,
                 "account": approved["account"],
                 "payment_psp_reference": approved["psp_reference"],
+                "capture_psp_reference": self._capture_to_refund(payment, new.kind, amount, approved),
                 "status": "SENDING",
                 "amount": amount,
                 "currency": payment["currency"],
@@ -85,6 +87,9 @@ class FakePaymentStore:
                 "code": "",
                 "raw_code": "",
                 "psp_reference": "",
+                "details": {},
+                "expected_us": None,
+                "reversed": False,
                 "asks": 0,
                 "not_founds": 0,
                 "under_review": False,
@@ -122,15 +127,19 @@ class FakePaymentStore:
         attempt = next(item for item in payment["attempts"] if item["id"] == attempt_id)
         if attempt["status"] in OPEN:
             status, payment_status = verdict.attempt_status.value, verdict.payment_status.value
-            others = bool(attempt["asks"] or asked)
+            pending = attempt["status"] == "PENDING"
+            others = bool(attempt["asks"] or asked or pending)
             unsent = status == "NOT_SENT" and (others or attempt["status"] == "UNKNOWN")
             if unsent or (status == "DECLINED" and others and not _is_definite(verdict)):
                 status, payment_status = "UNKNOWN", "PROCESSING"
-            first = _change(attempt, status, verdict, ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])], asked)
+            if status == "UNKNOWN" and pending:
+                status = "PENDING"
+            allowed = ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])]
+            first = _change(attempt, status, verdict, allowed, self.now_us + 1, asked=asked)
             payment["status"] = payment_status
             payment["amount_authorized"] = payment["amount"] if status == "APPROVED" else 0
             payment["amount_captured"] = payment["amount"] if payment_status == "SUCCEEDED" else 0
-            payment["under_review"] = payment["under_review"] and status == "UNKNOWN"
+            payment["under_review"] = payment["under_review"] and status in {"UNKNOWN", "PENDING"}
             if payment_status in {"DECLINED", "FAILED"}:
                 payment["decline"] = {"code": attempt["code"], "raw_code": attempt["raw_code"]}
             self._touch(payment, event=first)
@@ -146,7 +155,9 @@ class FakePaymentStore:
         self._enter("begin_attempt")
         payment = self._any(payment_id)
         attempts = payment["attempts"]
-        begun = not any((item["ordinal"], item["account"]) == (ordinal, account) for item in attempts)
+        begun = not payment["under_review"] and not any(
+            (item["ordinal"], item["account"]) == (ordinal, account) for item in attempts
+        )
         if begun:
             fits = (
                 payment["status"] == "PROCESSING"
@@ -164,24 +175,28 @@ class FakePaymentStore:
         return begun, self._payment_view(payment_id)
 
     async def record_modification(
-        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool
+        self, modification_id: str, verdict: ModificationVerdict, *, asked: bool, reversal: bool = False
     ) -> tuple[View, View]:
         self._enter("record_modification")
         modification = self.modifications[modification_id]
         payment = self._any(modification["payment_id"])
         if modification["status"] in OPEN:
             allowed = MODIFICATION_TRANSITIONS[ModificationStatus(modification["status"])]
-            if verdict.status is ModificationStatus.FAILED and (modification["asks"] or asked):
+            pending = modification["status"] == "PENDING"
+            if verdict.status is ModificationStatus.FAILED and (modification["asks"] or asked or pending):
                 unsure = replace(verdict, status=ModificationStatus.UNKNOWN)
                 verdict = verdict if _is_definite(verdict) else unsure
-            first = _change(modification, verdict.status.value, verdict, allowed, asked)
+            if verdict.status is ModificationStatus.UNKNOWN and pending:
+                verdict = replace(verdict, status=ModificationStatus.PENDING)
+            first = _change(modification, verdict.status.value, verdict, allowed, self.now_us + 1, asked=asked)
+            modification["reversed"] = reversal and verdict.status is ModificationStatus.FAILED
             modification["updated_us"] = self._tick()
-            if verdict.status is not ModificationStatus.UNKNOWN:
+            if verdict.status.value not in OPEN:
                 _count_pending(payment, modification, -1)
                 if verdict.status is ModificationStatus.SUCCEEDED:
                     _settle(payment, modification)
             self._touch(payment, event=first)
-            if verdict.status is not ModificationStatus.UNKNOWN:
+            if verdict.status.value not in OPEN:
                 refund = modification["kind"] == "REFUND"
                 answer = copy.deepcopy(modification) if refund else self._payment_view(payment["id"])
                 self._keep_answer(modification_id, answer)
@@ -191,18 +206,65 @@ class FakePaymentStore:
         self._leave("record_modification")
         return copy.deepcopy(modification), self._payment_view(payment["id"])
 
+    async def find_modification(self, modification_id: str) -> View | None:
+        self._enter("find_modification")
+        return copy.deepcopy(self.modifications.get(modification_id))
+
+    async def find_open_modification(
+        self, payment_id: str, kind: str, amount: int | None, psp_reference: str
+    ) -> str | None:
+        self._enter("find_open_modification")
+        found = [
+            item["id"]
+            for item in self.modifications.values()
+            if (item["payment_id"], item["kind"]) == (payment_id, kind)
+            and item["status"] in OPEN
+            and (amount is None or kind == "VOID" or item["amount"] == amount)
+            and (not psp_reference or item["psp_reference"] in {"", psp_reference})
+        ]
+        return found[0] if len(found) == 1 else None
+
+    async def reverse_modification(self, modification_id: str, code: str, raw_code: str) -> bool:
+        self._enter("reverse_modification")
+        modification = self.modifications[modification_id]
+        payment = self._any(modification["payment_id"])
+        if modification["status"] != "SUCCEEDED":
+            return bool(modification["status"] == "FAILED" and modification["reversed"])
+        kind, amount = modification["kind"], modification["amount"]
+        given_back = payment["amount_refunded"] + payment["amount_refund_pending"]
+        if kind == "VOID" or (kind == "CAPTURE" and given_back):
+            return False
+        modification |= {"status": "FAILED", "reversed": True, "code": code, "raw_code": raw_code}
+        modification["updated_us"] = self._tick()
+        payment["amount_captured" if kind == "CAPTURE" else "amount_refunded"] -= amount
+        closed = any(
+            (item["payment_id"], item["kind"], item["status"], item["final"])
+            == (payment["id"], "CAPTURE", "SUCCEEDED", True)
+            for item in self.modifications.values()
+        )
+        payment["status"] = "AUTHORIZED" if kind == "CAPTURE" and not closed else payment["status"]
+        self._touch(payment, event=True)
+        return True
+
+    async def report_contradiction(self, payment_id: str, reference: str) -> None:
+        self._enter("report_contradiction")
+        payment = self._any(payment_id)
+        if reference in self.modifications:
+            self.modifications[reference]["under_review"] = True
+        payment["under_review"] = True
+        self._touch(payment, event=True)
+
     async def load_payment(self, payment_id: str) -> View:
         self._enter("load_payment")
         self._any(payment_id)
         view = self._payment_view(payment_id)
-        for attempt in view["attempts"]:
-            attempt["age_seconds"] = (self.now_us - attempt["created_us"]) // 1_000_000
+        view["attempts"] = [attempt | _ages(attempt, self.now_us) for attempt in view["attempts"]]
         return view
 
     async def load_modification(self, modification_id: str) -> tuple[View, View]:
         self._enter("load_modification")
         modification = copy.deepcopy(self.modifications[modification_id])
-        modification["age_seconds"] = (self.now_us - modification["created_us"]) // 1_000_000
+        modification |= _ages(modification, self.now_us)
         return modification, self._payment_view(modification["payment_id"])
 
     async def require_review(self, payment_id: str, reference: str) -> None:
@@ -326,11 +388,31 @@ class FakePaymentStore:
         view = copy.deepcopy(self.payments[payment_id])
         for name, kind, keys in (("captures", "CAPTURE", ("amount", "final")), ("voids", "VOID", ())):
             view[name] = [
-                {key: item[key] for key in ("id", *keys, "status", "code", "raw_code", "created_us")}
+                {key: item[key] for key in ("id", *keys, "status", "code", "raw_code", *_OF_THE_PSP, "created_us")}
                 for item in self.modifications.values()
                 if (item["payment_id"], item["kind"]) == (payment_id, kind)
             ]
         return view
+
+    def _capture_to_refund(self, payment: JSON, kind: str, amount: int, approved: JSON) -> str:
+        if kind != "REFUND":
+            return ""
+        if payment["capture_method"] == "AUTOMATIC":
+            return str(approved["psp_reference"])
+        mine = [item for item in self.modifications.values() if item["payment_id"] == payment["id"]]
+        for capture in mine:
+            reference = capture["psp_reference"]
+            used = sum(
+                item["amount"]
+                for item in mine
+                if item["kind"] == "REFUND"
+                and item["status"] != "FAILED"
+                and item["capture_psp_reference"] == reference
+            )
+            usable = capture["kind"] == "CAPTURE" and capture["status"] == "SUCCEEDED" and reference
+            if usable and capture["amount"] - amount >= used:
+                return str(reference)
+        return ""
 
     def _new_payment(self, merchant_id: str, new: NewPayment) -> JSON:
         first = new.candidates[0]
@@ -374,6 +456,8 @@ def _new_attempt(payment_id: str, ordinal: int, account: str, reason: str, now_u
         "code": "",
         "raw_code": "",
         "route_reason": reason,
+        "details": {},
+        "expected_us": None,
         "asks": 0,
         "not_founds": 0,
         "created_us": now_us,
@@ -385,18 +469,32 @@ def _change(
     status: str,
     verdict: AttemptVerdict | ModificationVerdict,
     allowed: frozenset[Any],
+    now_us: int,
+    *,
     asked: bool,
 ) -> bool:
     """Change an attempt or modification; tell whether that is an event of its own."""
-    again = record["status"] == status == "UNKNOWN"
+    again = record["status"] == status
     if not again:
         assert status in allowed
         record["status"] = status
         record["code"], record["raw_code"] = verdict.code, verdict.raw_code
         record["psp_reference"] = verdict.psp_reference or record["psp_reference"]
+        details = dict(verdict.details)
+        within = details.pop("expected_within_seconds", None)
+        record["details"] = details
+        timely = status == "PENDING" and within is not None
+        record["expected_us"] = now_us + within * 1_000_000 if timely else None
     record["asks"] += asked
     record["not_founds"] = record["not_founds"] + 1 if verdict.not_found else 0
     return not again
+
+
+def _ages(record: JSON, now_us: int) -> JSON:
+    """Give how old a record is, and at which age its result is expected, in seconds; 0 when nobody said."""
+    expected_us = record["expected_us"]
+    expected = 0 if expected_us is None else (expected_us - record["created_us"]) // 1_000_000
+    return {"age_seconds": (now_us - record["created_us"]) // 1_000_000, "expected_age_seconds": expected}
 
 
 def _is_definite(verdict: AttemptVerdict | ModificationVerdict) -> bool:

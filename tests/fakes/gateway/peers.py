@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
+from gateway_svc.domain.resolution import Means
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
@@ -24,9 +26,19 @@ class FakePspConnectors:
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event | None = None
     meanwhile: Callable[[], Awaitable[None]] | None = None
+    known: Mapping[str, AccountTakes] = field(default_factory=dict)
 
-    async def authorize(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
+    async def means(self, account: str, operation: str) -> Means:
+        raise NotImplementedError
+
+    def takes(self) -> Mapping[str, AccountTakes]:
+        return self.known
+
+    async def authorize(
+        self, payment: Payment, attempt: Attempt, *, timeout_ms: int, repetition: bool = False
+    ) -> Outcome:
         assert payment.attempts[-1] == attempt
+        assert not repetition
         return await self._send("authorize", attempt.id, timeout_ms)
 
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:

@@ -22,7 +22,10 @@ from mesh.refusal import Refusal
 from mesh.server import MeshServer
 from mesh.settings import BaseSettings
 from mesh.telemetry import Metrics
+from tests.fakes.capabilities import capabilities_of
 from tests.fakes.gateway.peers import CARD
+
+ACCOUNTS = ("psp_a", "psp_b", "psp_c")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 APPROVED = outcome_pb2.Outcome(kind=outcome_pb2.OUTCOME_KIND_APPROVED, psp_reference="psp_1")
@@ -43,7 +46,13 @@ class ScriptedConnectors(connectors_grpc.ConnectorServiceServicer):
     requests: list[Any] = field(default_factory=list)
     reached: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def ListCapabilities(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def ListCapabilities(self, request: Any, context: Context) -> Any:  # noqa: ARG002, N802
+        return capabilities_of(ACCOUNTS)
+
+    async def Verify(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise NotImplementedError
+
+    async def Increment(self, request: Any, context: Context) -> Any:  # noqa: N802
         raise NotImplementedError
 
     async def Authorize(self, request: Any, context: Context) -> connectors_pb2.AuthorizeResponse:  # noqa: ARG002, N802

@@ -31,6 +31,8 @@ class PaymentEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYMENT_EVENT_TYPE_MODIFICATION_STARTED: _ClassVar[PaymentEventType]
     PAYMENT_EVENT_TYPE_MODIFICATION_UNKNOWN: _ClassVar[PaymentEventType]
     PAYMENT_EVENT_TYPE_REVIEW_REQUIRED: _ClassVar[PaymentEventType]
+    PAYMENT_EVENT_TYPE_ATTEMPT_PENDING: _ClassVar[PaymentEventType]
+    PAYMENT_EVENT_TYPE_MODIFICATION_PENDING: _ClassVar[PaymentEventType]
 PAYMENT_EVENT_TYPE_UNSPECIFIED: PaymentEventType
 PAYMENT_EVENT_TYPE_PAYMENT_CREATED: PaymentEventType
 PAYMENT_EVENT_TYPE_ATTEMPT_STARTED: PaymentEventType
@@ -49,6 +51,8 @@ PAYMENT_EVENT_TYPE_REFUND_FAILED: PaymentEventType
 PAYMENT_EVENT_TYPE_MODIFICATION_STARTED: PaymentEventType
 PAYMENT_EVENT_TYPE_MODIFICATION_UNKNOWN: PaymentEventType
 PAYMENT_EVENT_TYPE_REVIEW_REQUIRED: PaymentEventType
+PAYMENT_EVENT_TYPE_ATTEMPT_PENDING: PaymentEventType
+PAYMENT_EVENT_TYPE_MODIFICATION_PENDING: PaymentEventType
 
 class PaymentEvent(_message.Message):
     __slots__ = ("id", "type", "payment_id", "merchant_id", "seq", "occur_time", "payment", "attempt", "modification")

@@ -106,7 +106,7 @@ class Decline(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., raw_code: _Optional[str] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("id", "psp_account", "status", "psp_reference", "decline", "route_reason", "create_time")
+    __slots__ = ("id", "psp_account", "status", "psp_reference", "decline", "route_reason", "create_time", "network_code", "advice_code", "checks", "capture_before", "expected_by")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Attempt.Status]
@@ -115,12 +115,14 @@ class Attempt(_message.Message):
         DECLINED: _ClassVar[Attempt.Status]
         NOT_SENT: _ClassVar[Attempt.Status]
         UNKNOWN: _ClassVar[Attempt.Status]
+        PENDING: _ClassVar[Attempt.Status]
     STATUS_UNSPECIFIED: Attempt.Status
     SENDING: Attempt.Status
     APPROVED: Attempt.Status
     DECLINED: Attempt.Status
     NOT_SENT: Attempt.Status
     UNKNOWN: Attempt.Status
+    PENDING: Attempt.Status
     ID_FIELD_NUMBER: _ClassVar[int]
     PSP_ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +130,11 @@ class Attempt(_message.Message):
     DECLINE_FIELD_NUMBER: _ClassVar[int]
     ROUTE_REASON_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_CODE_FIELD_NUMBER: _ClassVar[int]
+    ADVICE_CODE_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
+    CAPTURE_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_BY_FIELD_NUMBER: _ClassVar[int]
     id: str
     psp_account: str
     status: Attempt.Status
@@ -135,10 +142,35 @@ class Attempt(_message.Message):
     decline: Decline
     route_reason: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., psp_account: _Optional[str] = ..., status: _Optional[_Union[Attempt.Status, str]] = ..., psp_reference: _Optional[str] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., route_reason: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    network_code: str
+    advice_code: str
+    checks: CardChecks
+    capture_before: _timestamp_pb2.Timestamp
+    expected_by: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., psp_account: _Optional[str] = ..., status: _Optional[_Union[Attempt.Status, str]] = ..., psp_reference: _Optional[str] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., route_reason: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., network_code: _Optional[str] = ..., advice_code: _Optional[str] = ..., checks: _Optional[_Union[CardChecks, _Mapping]] = ..., capture_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_by: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CardChecks(_message.Message):
+    __slots__ = ("street", "postal_code", "card_code")
+    class Result(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        RESULT_UNSPECIFIED: _ClassVar[CardChecks.Result]
+        MATCH: _ClassVar[CardChecks.Result]
+        NO_MATCH: _ClassVar[CardChecks.Result]
+        UNAVAILABLE: _ClassVar[CardChecks.Result]
+    RESULT_UNSPECIFIED: CardChecks.Result
+    MATCH: CardChecks.Result
+    NO_MATCH: CardChecks.Result
+    UNAVAILABLE: CardChecks.Result
+    STREET_FIELD_NUMBER: _ClassVar[int]
+    POSTAL_CODE_FIELD_NUMBER: _ClassVar[int]
+    CARD_CODE_FIELD_NUMBER: _ClassVar[int]
+    street: CardChecks.Result
+    postal_code: CardChecks.Result
+    card_code: CardChecks.Result
+    def __init__(self, street: _Optional[_Union[CardChecks.Result, str]] = ..., postal_code: _Optional[_Union[CardChecks.Result, str]] = ..., card_code: _Optional[_Union[CardChecks.Result, str]] = ...) -> None: ...
 
 class Capture(_message.Message):
-    __slots__ = ("id", "amount", "final", "status", "decline", "create_time")
+    __slots__ = ("id", "amount", "final", "status", "decline", "create_time", "expected_by")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Capture.Status]
@@ -155,16 +187,18 @@ class Capture(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     DECLINE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_BY_FIELD_NUMBER: _ClassVar[int]
     id: str
     amount: int
     final: bool
     status: Capture.Status
     decline: Decline
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., amount: _Optional[int] = ..., final: _Optional[bool] = ..., status: _Optional[_Union[Capture.Status, str]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    expected_by: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., amount: _Optional[int] = ..., final: _Optional[bool] = ..., status: _Optional[_Union[Capture.Status, str]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_by: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Void(_message.Message):
-    __slots__ = ("id", "status", "decline", "create_time")
+    __slots__ = ("id", "status", "decline", "create_time", "expected_by")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Void.Status]
@@ -179,14 +213,16 @@ class Void(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     DECLINE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_BY_FIELD_NUMBER: _ClassVar[int]
     id: str
     status: Void.Status
     decline: Decline
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Void.Status, str]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    expected_by: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Void.Status, str]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_by: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Refund(_message.Message):
-    __slots__ = ("id", "payment_id", "amount", "status", "reason", "decline", "psp_reference", "create_time", "update_time")
+    __slots__ = ("id", "payment_id", "amount", "status", "reason", "decline", "psp_reference", "create_time", "update_time", "expected_by")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Refund.Status]
@@ -206,6 +242,7 @@ class Refund(_message.Message):
     PSP_REFERENCE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_BY_FIELD_NUMBER: _ClassVar[int]
     id: str
     payment_id: str
     amount: _money_pb2.Money
@@ -215,4 +252,5 @@ class Refund(_message.Message):
     psp_reference: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., status: _Optional[_Union[Refund.Status, str]] = ..., reason: _Optional[str] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., psp_reference: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    expected_by: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., status: _Optional[_Union[Refund.Status, str]] = ..., reason: _Optional[str] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., psp_reference: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_by: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

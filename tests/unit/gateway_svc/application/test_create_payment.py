@@ -196,7 +196,6 @@ async def test_a_definite_no_is_an_ordinary_answer(
         (Outcome(OutcomeKind.DECLINED, code="do_not_honor"), "DECLINED"),
         (Outcome(OutcomeKind.NOT_SENT, code="connectors_unavailable"), "NOT_SENT"),
         (Outcome(OutcomeKind.UNKNOWN), "UNKNOWN"),
-        (Outcome(OutcomeKind.PENDING), "UNKNOWN"),
         (Outcome(OutcomeKind.ACTION_REQUIRED), "UNKNOWN"),
         (Outcome(OutcomeKind.NOT_FOUND), "UNKNOWN"),
     ],
@@ -209,6 +208,15 @@ async def test_what_is_not_settled_is_recorded_and_handed_over(rig: Rig, outcome
     assert rig.durable.handed_over == [("PAYMENT", rig.only_payment, 10_000)]
     assert rig.store.keys[MERCHANT, "key"].lease_until is None
     assert len(rig.connectors.sent) == 1
+
+
+async def test_what_the_psp_decides_later_is_answered_at_once(rig: Rig) -> None:
+    rig.connectors.outcomes = [Outcome(OutcomeKind.PENDING, psp_reference="psp_7", expected_within_seconds=60)]
+    answer = await rig.pay("key")
+    [attempt] = answer.view["attempts"]
+    assert (answer.view["status"], attempt["status"], attempt["psp_reference"]) == ("PROCESSING", "PENDING", "psp_7")
+    assert attempt["expected_us"] > attempt["created_us"]
+    assert rig.durable.handed_over == [("PAYMENT", rig.only_payment, 0)]
 
 
 async def test_what_the_durable_driver_settles_in_time_is_the_answer(rig: Rig) -> None:

@@ -96,7 +96,7 @@ async def test_a_modification_that_was_not_sent_has_failed(rig: Rig) -> None:
     assert (answer.view["status"], rig.durable.handed_over) == ("FAILED", [])
 
 
-@pytest.mark.parametrize("kind", [OutcomeKind.UNKNOWN, OutcomeKind.PENDING, OutcomeKind.ACTION_REQUIRED])
+@pytest.mark.parametrize("kind", [OutcomeKind.UNKNOWN, OutcomeKind.ACTION_REQUIRED])
 async def test_what_is_not_settled_is_recorded_and_handed_over(rig: Rig, kind: OutcomeKind) -> None:
     payment_id = await rig.paid()
     rig.connectors.outcomes = [Outcome(kind)]
@@ -104,6 +104,14 @@ async def test_what_is_not_settled_is_recorded_and_handed_over(rig: Rig, kind: O
     assert (answer.view["id"], answer.view["status"]) == (only_modification(rig), "UNKNOWN")
     assert rig.durable.handed_over == [("MODIFICATION", only_modification(rig), 10_000)]
     assert rig.store.keys[MERCHANT, "key"].lease_until is None
+
+
+async def test_what_the_psp_decides_later_is_answered_at_once(rig: Rig) -> None:
+    payment_id = await rig.paid()
+    rig.connectors.outcomes = [Outcome(OutcomeKind.PENDING, psp_reference="psp_7")]
+    answer = await rig.change(REFUND, payment_id, "key")
+    assert (answer.view["status"], answer.view["expected_us"]) == ("PENDING", None)
+    assert rig.durable.handed_over == [("MODIFICATION", only_modification(rig), 0)]
 
 
 async def test_what_the_durable_driver_settles_in_time_is_the_answer(rig: Rig) -> None:

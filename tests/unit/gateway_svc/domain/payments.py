@@ -18,10 +18,20 @@ from gateway_svc.domain.payment import (
     Payment,
     PaymentStatus,
 )
+from gateway_svc.domain.resolution import Means
 
-OPEN = (AttemptStatus.SENDING, AttemptStatus.UNKNOWN)
+OPEN = (AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING)
+ASKED_BY_REFERENCE = Means(ask_by_reference=True, repeat_seconds=6 * 3600)
 CODES = tuple(sorted({*DECLINE_MESSAGES, *CASCADE_BY_CODE, "never_heard_of"}))
 
+all_means = st.builds(
+    Means,
+    ask_by_reference=st.booleans(),
+    ask_by_psp_reference=st.booleans(),
+    ask_by_payment=st.booleans(),
+    repeat_seconds=st.sampled_from((0, 300, 6 * 3600, 86_400, 45 * 86_400)),
+    webhook=st.booleans(),
+)
 references = st.sampled_from(("", "psp_1"))
 outcomes = st.builds(
     Outcome,
@@ -64,7 +74,7 @@ def open_payments(draw: st.DrawFn) -> Payment:
         for ordinal in range(1, draw(st.integers(1, MAX_ATTEMPTS)))
     ]
     status = draw(st.sampled_from(OPEN))
-    asks = draw(st.integers(0, 12)) if status is AttemptStatus.UNKNOWN else 0
+    asks = draw(st.integers(0, 12)) if status is not AttemptStatus.SENDING else 0
     attempts.append(
         attempt(
             len(attempts) + 1,
@@ -84,8 +94,9 @@ def open_payments(draw: st.DrawFn) -> Payment:
 @st.composite
 def open_modifications(draw: st.DrawFn) -> Modification:
     """Draw a capture, void or refund that is not final yet."""
-    status = draw(st.sampled_from((ModificationStatus.SENDING, ModificationStatus.UNKNOWN)))
-    asks = draw(st.integers(0, 12)) if status is ModificationStatus.UNKNOWN else 0
+    open_statuses = (ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING)
+    status = draw(st.sampled_from(open_statuses))
+    asks = draw(st.integers(0, 12)) if status is not ModificationStatus.SENDING else 0
     return modification(
         status,
         kind=draw(st.sampled_from(ModificationKind)),

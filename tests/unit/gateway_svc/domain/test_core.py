@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 
 from gateway_svc.domain.cascade_policy import CASCADE_BY_CODE, MAX_ATTEMPTS, Cascade, may_cascade
 from gateway_svc.domain.core import (
+    NOBODY_KNOWS,
+    OPEN_ATTEMPTS,
+    OPEN_MODIFICATIONS,
     AskAttempt,
+    AwaitAttempt,
     Done,
+    Doubt,
+    DoubtAttempt,
     RepeatAttempt,
     ReviewAttempt,
     StartAttempt,
@@ -32,9 +38,11 @@ from gateway_svc.domain.payment import (
     Payment,
     PaymentStatus,
 )
-from gateway_svc.domain.resolution import REPEAT_WINDOW_SECONDS, Ask, Repeat
+from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
 from tests.unit.gateway_svc.domain.payments import (
+    ASKED_BY_REFERENCE,
     CODES,
+    all_means,
     attempt,
     modification,
     open_modifications,
@@ -62,7 +70,7 @@ def judged(before: Payment, outcome: Outcome, *, asked: bool) -> Payment:
 def test_every_verdict_is_a_legal_step(before: Payment, outcome: Outcome, *, asked: bool) -> None:
     after = judged(before, outcome, asked=asked)
     was, now = before.attempts[-1].status, after.attempts[-1].status
-    assert was is now is AttemptStatus.UNKNOWN or now in ATTEMPT_TRANSITIONS[was]
+    assert (was is now and now in OPEN_ATTEMPTS) or now in ATTEMPT_TRANSITIONS[was]
     assert after.status is PaymentStatus.PROCESSING or after.status in PAYMENT_TRANSITIONS[PaymentStatus.PROCESSING]
 
 
@@ -70,36 +78,41 @@ def test_every_verdict_is_a_legal_step(before: Payment, outcome: Outcome, *, ask
 def test_only_a_definite_answer_ends_an_attempt(before: Payment, outcome: Outcome, *, asked: bool) -> None:
     last = before.attempts[-1]
     status = judged(before, outcome, asked=asked).attempts[-1].status
-    first_call = not asked and not last.asks
+    first_call = not asked and not last.asks and last.status is not AttemptStatus.PENDING
+    acknowledged = outcome.kind is OutcomeKind.PENDING or last.status is AttemptStatus.PENDING
+    unsure = AttemptStatus.PENDING if acknowledged else AttemptStatus.UNKNOWN
     expected = {
         OutcomeKind.APPROVED: AttemptStatus.APPROVED,
         OutcomeKind.DECLINED: AttemptStatus.DECLINED,
         OutcomeKind.NOT_SENT: AttemptStatus.NOT_SENT,
-    }.get(outcome.kind, AttemptStatus.UNKNOWN)
+    }.get(outcome.kind, unsure)
     if outcome.kind is OutcomeKind.NOT_SENT and (not first_call or last.status is AttemptStatus.UNKNOWN):
-        expected = AttemptStatus.UNKNOWN
+        expected = unsure
     turned_away = not outcome.psp_reference or outcome.code == "duplicate_transaction"
     if outcome.kind is OutcomeKind.DECLINED and not first_call and turned_away:
-        expected = AttemptStatus.UNKNOWN
+        expected = unsure
     assert status is expected
 
 
-@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+@given(means=all_means, before=open_payments(), outcome=outcomes, asked=st.booleans())
 def test_an_unknown_attempt_keeps_its_payment_open_and_never_cascades(
-    before: Payment, outcome: Outcome, *, asked: bool
+    before: Payment, outcome: Outcome, means: Means, *, asked: bool
 ) -> None:
     after = judged(before, outcome, asked=asked)
-    if after.attempts[-1].status is AttemptStatus.UNKNOWN:
+    if after.attempts[-1].status in OPEN_ATTEMPTS:
         assert after.status is PaymentStatus.PROCESSING
-        assert isinstance(next_step(after), AskAttempt | RepeatAttempt | ReviewAttempt)
+        step = next_step(after, means)
+        assert isinstance(step, AskAttempt | DoubtAttempt | RepeatAttempt | AwaitAttempt | ReviewAttempt)
+        if after.attempts[-1].status is AttemptStatus.PENDING:
+            assert not isinstance(step, RepeatAttempt)
 
 
-@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
+@given(means=all_means, before=open_payments(), outcome=outcomes, asked=st.booleans())
 def test_a_cascade_follows_a_cascadable_decline_or_an_unsent_call_only(
-    before: Payment, outcome: Outcome, *, asked: bool
+    before: Payment, outcome: Outcome, means: Means, *, asked: bool
 ) -> None:
     after = judged(before, outcome, asked=asked)
-    step = next_step(after)
+    step = next_step(after, means)
     if isinstance(step, StartAttempt):
         last = after.attempts[-1]
         assert last.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT}
@@ -110,14 +123,14 @@ def test_a_cascade_follows_a_cascadable_decline_or_an_unsent_call_only(
         assert step.account in {candidate.account for candidate in after.candidates}
 
 
-@given(before=open_payments(), outcome=outcomes, asked=st.booleans())
-def test_verdict_and_next_step_agree(before: Payment, outcome: Outcome, *, asked: bool) -> None:
+@given(means=all_means, before=open_payments(), outcome=outcomes, asked=st.booleans())
+def test_verdict_and_next_step_agree(before: Payment, outcome: Outcome, means: Means, *, asked: bool) -> None:
     """A payment left PROCESSING by a definite answer has an attempt to follow, and a final one has nothing to do."""
     after = judged(before, outcome, asked=asked)
     if after.status is not PaymentStatus.PROCESSING:
-        assert next_step(after) == Done()
-    elif after.attempts[-1].status is not AttemptStatus.UNKNOWN:
-        assert isinstance(next_step(after), StartAttempt)
+        assert next_step(after, means) == Done()
+    elif after.attempts[-1].status not in OPEN_ATTEMPTS:
+        assert isinstance(next_step(after, means), StartAttempt)
 
 
 @given(before=open_payments(), outcome=outcomes, asked=st.booleans())
@@ -132,37 +145,41 @@ def test_a_payment_ends_as_its_attempts_did(before: Payment, outcome: Outcome, *
         assert after.status is (PaymentStatus.DECLINED if declined else PaymentStatus.FAILED)
 
 
-@given(before=open_payments(), answers=st.lists(st.tuples(outcomes, st.booleans()), min_size=1, max_size=40))
+@given(
+    means=all_means,
+    before=open_payments(),
+    answers=st.lists(st.tuples(outcomes, st.booleans()), min_size=1, max_size=40),
+)
 def test_whatever_is_answered_states_only_move_forward_and_attempts_are_bounded(
-    before: Payment, answers: list[tuple[Outcome, bool]]
+    before: Payment, means: Means, answers: list[tuple[Outcome, bool]]
 ) -> None:
     now = before
     for outcome, asked in answers:
-        step = next_step(now)
+        step = next_step(now, means)
         if isinstance(step, Done | ReviewAttempt):
             break
         if isinstance(step, StartAttempt):
             now = replace(now, attempts=(*now.attempts, attempt(step.ordinal)))
         earlier = now.attempts[:-1]
-        now = judged(now, outcome, asked=asked or isinstance(step, AskAttempt | RepeatAttempt))
+        now = judged(now, outcome, asked=asked or not isinstance(step, StartAttempt))
         assert now.attempts[:-1] == earlier
         assert len(now.attempts) <= MAX_ATTEMPTS
         assert sum(each.status is AttemptStatus.APPROVED for each in now.attempts) <= 1
         assert all(each.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT} for each in now.attempts[:-1])
 
 
-@given(before=open_payments())
-def test_no_attempt_is_repeated_after_the_window(before: Payment) -> None:
-    step = next_step(before)
+@given(means=all_means, before=open_payments())
+def test_no_attempt_is_repeated_once_its_key_may_be_forgotten(before: Payment, means: Means) -> None:
+    step = next_step(before, means)
     if isinstance(step, RepeatAttempt):
-        assert step.attempt.age_seconds * 1000 + step.delay_ms < REPEAT_WINDOW_SECONDS * 1000
+        assert step.attempt.age_seconds * 1000 + step.delay_ms < means.repeat_seconds * 500
 
 
-@given(before=open_payments(), status=st.sampled_from(PaymentStatus))
-def test_what_is_final_or_under_review_is_left_alone(before: Payment, status: PaymentStatus) -> None:
-    assert next_step(replace(before, under_review=True)) == Done()
+@given(means=all_means, before=open_payments(), status=st.sampled_from(PaymentStatus))
+def test_what_is_final_or_under_review_is_left_alone(before: Payment, means: Means, status: PaymentStatus) -> None:
+    assert next_step(replace(before, under_review=True), means) == Done()
     if status is not PaymentStatus.PROCESSING:
-        assert next_step(replace(before, status=status)) == Done()
+        assert next_step(replace(before, status=status), means) == Done()
 
 
 @given(before=open_modifications(), outcome=outcomes, asked=st.booleans())
@@ -170,7 +187,9 @@ def test_every_verdict_on_a_modification_is_legal_and_definite(
     before: Modification, outcome: Outcome, *, asked: bool
 ) -> None:
     status = judge_modification(before, outcome, asked=asked).status
-    assert before.status is status is ModificationStatus.UNKNOWN or status in MODIFICATION_TRANSITIONS[before.status]
+    assert (before.status is status and status in OPEN_MODIFICATIONS) or status in MODIFICATION_TRANSITIONS[
+        before.status
+    ]
     if status is ModificationStatus.SUCCEEDED:
         assert outcome.kind is OutcomeKind.APPROVED
     if status is ModificationStatus.FAILED:
@@ -181,20 +200,26 @@ def test_every_verdict_on_a_modification_is_legal_and_definite(
             assert outcome.code != "duplicate_transaction"
 
 
-@given(before=open_modifications())
-def test_an_open_modification_is_settled_by_asking_first(before: Modification) -> None:
-    step = next_modification_step(before)
+@given(means=all_means, before=open_modifications())
+def test_an_open_modification_is_settled_by_asking_first_where_its_psp_can_be_asked(
+    before: Modification, means: Means
+) -> None:
+    step = next_modification_step(before, means)
     assert step != Done()
-    if before.status is ModificationStatus.SENDING:
+    assert isinstance(step, Ask | Doubt | Repeat | Await | Review)
+    if isinstance(step, Repeat):
+        assert before.status is ModificationStatus.UNKNOWN
+    if before.status is ModificationStatus.SENDING and means.ask_by_reference:
         assert isinstance(step, Ask)
     if isinstance(step, Repeat):
-        assert before.age_seconds * 1000 + step.delay_ms < REPEAT_WINDOW_SECONDS * 1000
+        assert before.status is not ModificationStatus.PENDING
+        assert before.age_seconds * 1000 + step.delay_ms < means.repeat_seconds * 500
 
 
 @pytest.mark.parametrize("status", [ModificationStatus.SUCCEEDED, ModificationStatus.FAILED])
 def test_a_final_modification_is_left_alone(status: ModificationStatus) -> None:
-    assert next_modification_step(modification(status)) == Done()
-    assert next_modification_step(modification(under_review=True)) == Done()
+    assert next_modification_step(modification(status), ASKED_BY_REFERENCE) == Done()
+    assert next_modification_step(modification(under_review=True), ASKED_BY_REFERENCE) == Done()
 
 
 @given(codes=st.lists(st.sampled_from(CODES), max_size=MAX_ATTEMPTS + 2).map(tuple))
@@ -208,12 +233,25 @@ def test_a_code_that_allows_one_cascade_allows_one(codes: tuple[str, ...]) -> No
 
 def test_an_attempt_found_in_sending_is_asked_for_and_not_sent_again() -> None:
     begun = payment(attempt(age_seconds=30))
-    assert isinstance(next_step(begun), AskAttempt)
+    assert isinstance(next_step(begun, ASKED_BY_REFERENCE), AskAttempt)
+
+
+def test_what_may_still_be_sent_is_recorded_as_unknown_before_it_is_repeated() -> None:
+    """Else a late "not sent" of the first call would cascade while the repetition is on its way."""
+    repeated_only = Means(repeat_seconds=86_400)
+    begun = payment(attempt(age_seconds=30))
+    assert next_step(begun, repeated_only) == DoubtAttempt(begun.attempts[0])
+    doubted = judged(begun, NOBODY_KNOWS, asked=True)
+    assert isinstance(next_step(doubted, repeated_only), RepeatAttempt)
+    unsent = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
+    assert judged(doubted, unsent, asked=False).attempts[-1].status is AttemptStatus.UNKNOWN
+    assert next_modification_step(modification(), repeated_only) == Doubt()
+    assert next_modification_step(modification(ModificationStatus.UNKNOWN), repeated_only) == Repeat(200)
 
 
 def test_candidates_are_tried_in_their_order_and_once() -> None:
     declined = attempt(1, AttemptStatus.DECLINED, code="psp_unavailable")
-    assert next_step(payment(declined)) == StartAttempt(2, "psp_2", "ranked")
+    assert next_step(payment(declined), ASKED_BY_REFERENCE) == StartAttempt(2, "psp_2", "ranked")
     assert next_candidate(payment(declined, accounts=1)) is None
     tried: list[Attempt] = [attempt(number, AttemptStatus.NOT_SENT) for number in range(1, MAX_ATTEMPTS + 1)]
     assert next_candidate(payment(*tried, accounts=MAX_ATTEMPTS + 1)) is None

@@ -1,4 +1,6 @@
-"""How an unknown outcome is settled: within bounds, and never by a call that the PSP may take for a new one."""
+"""How an unfinished operation is settled: within bounds, and never by a call that the PSP may take for a new one."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -6,38 +8,89 @@ from hypothesis import strategies as st
 
 from gateway_svc.domain.resolution import (
     ASK_DELAYS_MS,
+    NO_ACCOUNT,
+    NO_MEANS,
     NOT_FOUNDS_BEFORE_REPEAT,
-    REPEAT_WINDOW_SECONDS,
+    PENDING_EXPECTED_SECONDS,
+    PENDING_GRACE_SECONDS,
+    PENDING_PATIENCE_SECONDS,
+    UNKNOWN_PATIENCE_SECONDS,
     Ask,
+    Await,
+    Means,
     Repeat,
+    Resolution,
     Review,
+    Situation,
     next_resolution,
 )
+from tests.unit.gateway_svc.domain.payments import ASKED_BY_REFERENCE, all_means
 
-ASKS = st.integers(0, len(ASK_DELAYS_MS) + 3)
+WINDOW_SECONDS = ASKED_BY_REFERENCE.repeat_seconds // 2
+REPEATED_ONLY = Means(repeat_seconds=86_400)
+NOTIFIED_ONLY = Means(webhook=True)
+
+situations = st.builds(
+    Situation,
+    asks=st.integers(0, len(ASK_DELAYS_MS) + 3),
+    not_founds=st.integers(0, 20),
+    age_seconds=st.integers(0, 40 * 86_400),
+    acknowledged=st.booleans(),
+    expected_age_seconds=st.sampled_from((0, 60, 86_400, 90 * 86_400)),
+    psp_reference=st.sampled_from(("", "psp_1")),
+    payment_psp_reference=st.sampled_from(("", "psp_9")),
+)
 
 
-@given(asks=ASKS, not_founds=st.integers(0, 20), age_seconds=st.integers(0, 3 * REPEAT_WINDOW_SECONDS))
-def test_no_repetition_is_planned_to_start_after_the_window(asks: int, not_founds: int, age_seconds: int) -> None:
-    step = next_resolution(asks=asks, not_founds=not_founds, age_seconds=age_seconds)
+@given(situation=situations, means=all_means)
+def test_no_repetition_starts_after_half_of_the_psps_memory(situation: Situation, means: Means) -> None:
+    step = next_resolution(situation, means)
     if isinstance(step, Repeat):
         # The age is in whole seconds: the operation may be nearly a second older.
-        assert (age_seconds + 1) * 1000 + step.delay_ms <= REPEAT_WINDOW_SECONDS * 1000
+        starts_ms = (situation.age_seconds + 1) * 1000 + step.delay_ms
+        assert starts_ms <= means.repeat_seconds * 1000 / 2
 
 
-@given(asks=ASKS, not_founds=st.integers(0, 20), age_seconds=st.integers(0, 3 * REPEAT_WINDOW_SECONDS))
-def test_every_step_is_bounded_and_follows_its_delay(asks: int, not_founds: int, age_seconds: int) -> None:
-    step = next_resolution(asks=asks, not_founds=not_founds, age_seconds=age_seconds)
-    if asks >= len(ASK_DELAYS_MS):
-        assert step == Review()
-    else:
-        assert isinstance(step, Ask | Repeat)
-        assert step.delay_ms == ASK_DELAYS_MS[asks]
+@given(situation=situations, means=all_means)
+def test_what_the_psp_has_acknowledged_or_named_is_never_repeated_on_its_not_found(
+    situation: Situation, means: Means
+) -> None:
+    step = next_resolution(situation, means)
+    if situation.acknowledged:
+        assert not isinstance(step, Repeat)
+    if isinstance(step, Repeat) and means.can_ask(situation):
+        assert not situation.psp_reference
+        assert situation.not_founds >= NOT_FOUNDS_BEFORE_REPEAT
 
 
-@given(asks=ASKS, not_founds=st.integers(0, NOT_FOUNDS_BEFORE_REPEAT - 1), age_seconds=st.integers(0, 100_000))
-def test_one_not_found_repeats_nothing(asks: int, not_founds: int, age_seconds: int) -> None:
-    assert not isinstance(next_resolution(asks=asks, not_founds=not_founds, age_seconds=age_seconds), Repeat)
+@given(situation=situations, means=all_means)
+def test_a_psp_is_asked_only_by_what_it_can_be_asked_by(situation: Situation, means: Means) -> None:
+    if isinstance(next_resolution(situation, means), Ask):
+        assert means.can_ask(situation)
+
+
+@given(situation=situations, means=all_means)
+def test_every_wait_is_bounded(situation: Situation, means: Means) -> None:
+    """However often nothing is learnt, an operator has the operation at last."""
+    for _ in range(200):
+        step = next_resolution(situation, means)
+        if isinstance(step, Review):
+            break
+        assert 0 < step.delay_ms <= 86_400_000
+        situation = replace(
+            situation,
+            asks=situation.asks + isinstance(step, Ask | Repeat),
+            age_seconds=situation.age_seconds + step.delay_ms // 1000 + 1,
+        )
+    assert next_resolution(situation, means) == Review()
+
+
+@given(situation=situations, means=all_means)
+def test_nothing_waits_for_a_webhook_that_never_comes(situation: Situation, means: Means) -> None:
+    if isinstance(next_resolution(situation, means), Await):
+        assert means.webhook
+        patience = PENDING_PATIENCE_SECONDS if situation.acknowledged else UNKNOWN_PATIENCE_SECONDS
+        assert situation.age_seconds < patience
 
 
 @pytest.mark.parametrize(
@@ -46,15 +99,52 @@ def test_one_not_found_repeats_nothing(asks: int, not_founds: int, age_seconds: 
         (2, 5, Repeat(2_000)),
         (8, 770, Repeat(3_600_000)),
         # Its delay of an hour would end after the window, and one of six hours in any case.
-        (8, REPEAT_WINDOW_SECONDS - 3600, Ask(3_600_000)),
-        (8, REPEAT_WINDOW_SECONDS - 3601, Repeat(3_600_000)),
+        (8, WINDOW_SECONDS - 3600, Ask(3_600_000)),
+        (8, WINDOW_SECONDS - 3601, Repeat(3_600_000)),
         (9, 4_400, Ask(21_600_000)),
         (10, 26_000, Ask(86_400_000)),
-        (2, REPEAT_WINDOW_SECONDS, Ask(2_000)),
+        (2, WINDOW_SECONDS, Ask(2_000)),
+        (11, 26_000, Review()),
     ],
 )
-def test_the_delay_counts_against_the_window(asks: int, age_seconds: int, expected: Ask | Repeat) -> None:
-    assert next_resolution(asks=asks, not_founds=2, age_seconds=age_seconds) == expected
+def test_the_delay_counts_against_the_window(asks: int, age_seconds: int, expected: Resolution) -> None:
+    assert next_resolution(Situation(asks, 2, age_seconds), ASKED_BY_REFERENCE) == expected
+
+
+@pytest.mark.parametrize(
+    ("situation", "means", "expected"),
+    [
+        (Situation(0, 0, 0), NO_MEANS, Review()),
+        (Situation(0, 0, 0), NO_ACCOUNT, Await(1_000)),
+        (Situation(0, 0, 0), REPEATED_ONLY, Repeat(200)),
+        (Situation(3, 0, 50_000), REPEATED_ONLY, Review()),
+        (Situation(3, 0, 50_000), replace(REPEATED_ONLY, webhook=True), Await(21_600_000)),
+        (Situation(0, 0, 60), NOTIFIED_ONLY, Await(60_000)),
+        (Situation(0, 0, UNKNOWN_PATIENCE_SECONDS), NOTIFIED_ONLY, Review()),
+        (Situation(0, 0, 0), Means(ask_by_psp_reference=True), Review()),
+        (Situation(0, 0, 0, psp_reference="psp_1"), Means(ask_by_psp_reference=True), Ask(200)),
+        (Situation(0, 0, 0, payment_psp_reference="psp_1"), Means(ask_by_payment=True), Ask(200)),
+        (Situation(0, 0, 0, acknowledged=True), ASKED_BY_REFERENCE, Ask(2_000)),
+        (Situation(0, 0, 5, acknowledged=True), NOTIFIED_ONLY, Await(5_000)),
+        (Situation(0, 0, 5, acknowledged=True), NO_MEANS, Review()),
+        (
+            Situation(0, 0, PENDING_EXPECTED_SECONDS + PENDING_GRACE_SECONDS, acknowledged=True),
+            ASKED_BY_REFERENCE,
+            Review(),
+        ),
+        (
+            Situation(0, 0, 60 + PENDING_GRACE_SECONDS, acknowledged=True, expected_age_seconds=60),
+            NOTIFIED_ONLY,
+            Review(),
+        ),
+    ],
+)
+def test_what_follows_from_what_a_psp_can_do(situation: Situation, means: Means, expected: Resolution) -> None:
+    assert next_resolution(situation, means) == expected
+
+
+def test_a_memory_of_a_few_minutes_is_none() -> None:
+    assert next_resolution(Situation(0, 0, 0), Means(repeat_seconds=599)) == Review()
 
 
 def test_delays_widen() -> None:

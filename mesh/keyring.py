@@ -1,7 +1,8 @@
-"""The keys of the payload codec, read from a file: `{"active": "k1", "keys": {"k1": "<32 bytes in base64>"}}`.
+"""Keys for sealing data at rest, read from a file: `{"active": "k1", "keys": {"k1": "<32 bytes in base64>"}}`.
 
 To rotate: add the new key to the file of every process, restart them, make it active, restart them again, and remove
-the old key when no workflow history that it encrypted is kept any more.
+the old key when nothing that it encrypted is kept any more. The codec of workflow payloads and the credentials of PSP
+accounts have a file each.
 """
 
 import os
@@ -55,11 +56,11 @@ def load_keyring(path: Path) -> Keyring:
         keys = {key_id: b64decode(text, validate=True) for key_id, text in file.keys.items()}
         return Keyring(file.active, keys)
     except OSError as error:
-        message = f"the codec keyring {path} can't be read: {error.strerror}"
+        message = f"the keyring {path} can't be read: {error.strerror}"
     except KeyringError as error:
-        message = f"the codec keyring {path} is wrong: {error}"
+        message = f"the keyring {path} is wrong: {error}"
     except (msgspec.MsgspecError, ValueError):
-        message = f'the codec keyring {path} is not of the form {{"active": id, "keys": {{id: base64}}}}'
+        message = f'the keyring {path} is not of the form {{"active": id, "keys": {{id: base64}}}}'
     raise KeyringError(message)
 
 

@@ -1,0 +1,115 @@
+"""Remembers what the PSP accounts can do, as the connectors list it."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import grpc.aio
+from payera.connectors.v1 import connector_service_pb2 as messages
+from payera.connectors.v1 import connector_service_pb2_grpc as stubs
+
+from gateway_svc.domain.eligibility import AccountTakes
+from gateway_svc.domain.resolution import NO_ACCOUNT, NO_MEANS, Means
+from mesh.channels import call_metadata
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
+
+FRESH_SECONDS: Final = 5.0
+LIST_SECONDS: Final = 3.0
+PAUSE_SECONDS: Final = 1.0
+"""After a list that could not be had, no other is asked for so long."""
+
+_OPERATIONS: Final = MappingProxyType(
+    {
+        messages.OPERATION_AUTHORIZE: "AUTHORIZE",
+        messages.OPERATION_CAPTURE: "CAPTURE",
+        messages.OPERATION_VOID: "VOID",
+        messages.OPERATION_REFUND: "REFUND",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """What is known of one account: how its operations are settled, and which payments it takes."""
+
+    means: Mapping[str, Means]
+    takes: AccountTakes
+
+
+class KnownAccounts:
+    """The accounts as last listed. What is older than some seconds is asked for anew beside the call that reads it.
+
+    While the connectors are away, what was known serves on. Nothing connects before the first call.
+    """
+
+    def __init__(self, stub: "stubs.ConnectorServiceAsyncStub") -> None:
+        self._stub = stub
+        self._accounts: Mapping[str, KnownAccount] | None = None
+        self._asked_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
+
+    async def means(self, account: str, operation: str) -> Means:
+        """Give what the PSP offers to settle an operation; refuses with UNAVAILABLE while nothing is known."""
+        accounts = self._accounts
+        if accounts is None or self._is_old(PAUSE_SECONDS if accounts is None else FRESH_SECONDS):
+            asking = self._ask()
+            if accounts is None:
+                await asyncio.shield(asking)
+                accounts = self._accounts
+        if accounts is None:
+            raise Refusal(Reason.UNAVAILABLE)
+        known = accounts.get(account)
+        return NO_ACCOUNT if known is None else known.means.get(operation, NO_MEANS)
+
+    def takes(self) -> Mapping[str, AccountTakes]:
+        """Give what is known of which payments the accounts take; empty while nothing is known."""
+        if self._is_old(FRESH_SECONDS):
+            self._ask()
+        accounts = self._accounts or {}
+        return {name: known.takes for name, known in accounts.items()}
+
+    def _is_old(self, seconds: float) -> bool:
+        return time.monotonic() - self._asked_at >= seconds
+
+    def _ask(self) -> "asyncio.Task[None]":
+        """Ask for the list unless that is being done; a failure leaves all as it was."""
+        if self._asking is None or self._asking.done():
+            self._asked_at = time.monotonic()
+            self._asking = asyncio.create_task(self._list())
+        return self._asking
+
+    async def _list(self) -> None:
+        try:
+            answer = await self._stub.ListCapabilities(
+                messages.ListCapabilitiesRequest(), timeout=LIST_SECONDS, metadata=call_metadata()
+            )
+        except grpc.aio.AioRpcError:
+            return
+        self._accounts = {entry.account: _known(entry) for entry in answer.accounts}
+
+
+def _known(entry: messages.AccountCapabilities) -> KnownAccount:
+    return KnownAccount(
+        means={
+            _OPERATIONS[capability.operation]: Means(
+                ask_by_reference=capability.ask_by_reference,
+                ask_by_psp_reference=capability.ask_by_psp_reference,
+                ask_by_payment=capability.ask_by_payment,
+                repeat_seconds=capability.repeat_seconds,
+                webhook=capability.webhook,
+            )
+            for capability in entry.operation_capabilities
+            if capability.operation in _OPERATIONS
+        },
+        takes=AccountTakes(
+            disabled=entry.disabled,
+            merchant_id=entry.merchant_id,
+            brands=frozenset(entry.brands),
+            currencies=frozenset(entry.currencies),
+            limits={limit.currency: (limit.smallest, limit.largest) for limit in entry.amount_limits},
+        ),
+    )

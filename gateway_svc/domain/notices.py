@@ -1,0 +1,120 @@
+"""What a PSP's own word, brought by a webhook, makes of an attempt or a modification as recorded.
+
+A webhook may come before the answer to the call, after it, twice, or out of order, so everything is judged by the
+record alone: the first definite word wins, and one that contradicts it is for an operator.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway_svc.domain.core import OPEN_ATTEMPTS, OPEN_MODIFICATIONS
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.payment import (
+    Attempt,
+    AttemptStatus,
+    CaptureMethod,
+    Modification,
+    ModificationKind,
+    ModificationStatus,
+    Payment,
+    PaymentStatus,
+)
+
+
+class Subject(StrEnum):
+    """The kinds of operation a notice may speak of."""
+
+    AUTHORIZE = "AUTHORIZE"
+    CAPTURE = "CAPTURE"
+    VOID = "VOID"
+    REFUND = "REFUND"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One verified event of a PSP account.
+
+    ``reference`` is ours of the operation, ``payment_reference`` ours of the authorization it belongs to; either may be
+    empty. ``currency`` is that of the outcome's amount, empty when the event does not say. ``reversal`` tells that the
+    PSP takes back a success.
+    """
+
+    account: str
+    subject: Subject
+    outcome: Outcome
+    reference: str = ""
+    payment_reference: str = ""
+    currency: str = ""
+    reversal: bool = False
+
+
+class Weight(StrEnum):
+    """What is to be done with a notice."""
+
+    RECORD = "RECORD"  # judge and record it like the answer to a question
+    REVERSE = "REVERSE"  # take the recorded success back
+    KNOWN = "KNOWN"  # it tells nothing new
+    REVIEW = "REVIEW"  # it contradicts the record: an operator must look at it
+
+
+_SETTLING = frozenset({OutcomeKind.APPROVED, OutcomeKind.DECLINED})
+
+
+def weigh_attempt_notice(payment: Payment, attempt: Attempt, notice: Notice) -> Weight:
+    """Say what to do with a notice of an authorization."""
+    kind = notice.outcome.kind
+    if kind is OutcomeKind.APPROVED and _is_other_amount(notice, payment.amount, payment.currency):
+        return Weight.REVIEW
+    if attempt.status in OPEN_ATTEMPTS:
+        acknowledges = kind is OutcomeKind.PENDING and attempt.status is not AttemptStatus.PENDING
+        return Weight.RECORD if kind in _SETTLING or acknowledges else Weight.KNOWN
+    if kind is OutcomeKind.APPROVED:
+        # Money that we believe is not held, while the payment may have gone on to another PSP.
+        return Weight.KNOWN if attempt.status is AttemptStatus.APPROVED else Weight.REVIEW
+    if kind is OutcomeKind.DECLINED:
+        return Weight.REVIEW if attempt.status is AttemptStatus.APPROVED else Weight.KNOWN
+    return Weight.KNOWN
+
+
+def weigh_modification_notice(modification: Modification, notice: Notice, *, reversed_before: bool) -> Weight:
+    """Say what to do with a notice of a capture, void or refund.
+
+    ``reversed_before`` tells that the PSP has taken it back already: a success that is told now is older than that.
+    """
+    kind, status = notice.outcome.kind, modification.status
+    moves = modification.kind is not ModificationKind.VOID
+    if kind is OutcomeKind.APPROVED and moves and _is_other_amount(notice, modification.amount, modification.currency):
+        return Weight.REVIEW
+    if status in OPEN_MODIFICATIONS:
+        acknowledges = kind is OutcomeKind.PENDING and status is not ModificationStatus.PENDING
+        return Weight.RECORD if kind in _SETTLING or acknowledges else Weight.KNOWN
+    if kind is OutcomeKind.APPROVED:
+        known = status is ModificationStatus.SUCCEEDED or reversed_before
+        return Weight.KNOWN if known else Weight.REVIEW
+    if kind is OutcomeKind.DECLINED and status is ModificationStatus.SUCCEEDED:
+        return Weight.REVERSE if notice.reversal else Weight.REVIEW
+    return Weight.KNOWN
+
+
+def weigh_capture_at_once(payment: Payment, attempt: Attempt, notice: Notice) -> Weight | None:
+    """Say what to do with a notice of the capture of a payment that was captured with its authorization.
+
+    None when nothing can be said yet: the payment was not captured at once, or its authorization is not settled.
+    """
+    if payment.capture_method is not CaptureMethod.AUTOMATIC or attempt.status in OPEN_ATTEMPTS:
+        return None
+    captured = payment.status is PaymentStatus.SUCCEEDED and attempt.status is AttemptStatus.APPROVED
+    if notice.outcome.kind is OutcomeKind.APPROVED:
+        fits = captured and not _is_other_amount(notice, payment.amount, payment.currency)
+        return Weight.KNOWN if fits else Weight.REVIEW
+    if notice.outcome.kind is OutcomeKind.DECLINED:
+        # Nothing of ours says how to capture again what was never captured by a call of its own.
+        return Weight.REVIEW if captured else Weight.KNOWN
+    return Weight.KNOWN
+
+
+def _is_other_amount(notice: Notice, amount: int, currency: str) -> bool:
+    """Tell whether the PSP says that it acted on another amount; an event that names none can't."""
+    if notice.currency and notice.currency != currency:
+        return True
+    return notice.outcome.amount not in {0, amount}
