@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 #: Commands that live in packages of their own: module, attribute, help for the list.
 LAZY_COMMANDS: Final = {
     "bench": ("devstack.bench.cli", "bench", "Measure the running stack."),
+    "psp": ("devstack.psp.cli", "psp", "Manage PSP accounts and look at PSPs' webhooks."),
     "demo": ("devstack.demo.cli", "demo", "Show what the gateway does when things go wrong."),
 }
 FOLLOW_SECONDS: Final = 0.2

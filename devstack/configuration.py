@@ -51,7 +51,7 @@ _PEERS: Final = {
     ComponentName.GATEWAY: (ComponentName.ROUTER, ComponentName.VAULT, ComponentName.CONNECTORS),
     ComponentName.WORKER: (ComponentName.ROUTER, ComponentName.CONNECTORS),
     ComponentName.VAULT: (ComponentName.GATEWAY,),
-    ComponentName.CONNECTORS: (ComponentName.VAULT,),
+    ComponentName.CONNECTORS: (ComponentName.VAULT, ComponentName.GATEWAY),
 }
 _TEMPORAL_CLIENTS: Final = frozenset({ComponentName.GATEWAY, ComponentName.WORKER})
 _CRASHABLE: Final = frozenset(
@@ -101,6 +101,11 @@ class Configuration:
     def vault_keyring(self) -> Path:
         """Return the file with the vault's development keys."""
         return self.home / "keyrings" / "vault.json"
+
+    @property
+    def connectors_keyring(self) -> Path:
+        """Return the file with the keys that seal PSP accounts' credentials."""
+        return self.home / "keyrings" / "connectors.json"
 
     @property
     def psp_accounts(self) -> Path:
@@ -258,7 +263,10 @@ def _own_settings(process: ComponentName, configuration: Configuration) -> dict[
         case ComponentName.VAULT:
             return {"PAYERA_VAULT_KEYRING": str(configuration.vault_keyring)}
         case ComponentName.CONNECTORS:
-            return {"PAYERA_PSP_ACCOUNTS": str(configuration.psp_accounts)}
+            return {
+                "PAYERA_PSP_ACCOUNTS": str(configuration.psp_accounts),
+                "PAYERA_CONNECTORS_KEYRING": str(configuration.connectors_keyring),
+            }
         case _:
             return {}
 

@@ -1,9 +1,7 @@
 """Writes the small files that the services read at start-up."""
 
-import base64
 import contextlib
 import json
-import secrets
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +9,6 @@ from devstack.configuration import Configuration, remember, write_private
 from devstack.errors import MissingPartError
 from devstack.names import PSP_ACCOUNT_PORTS
 
-CODEC_KEY_BYTES: Final = 32
 #: What `payera down --wipe` deletes from the data folder, and nothing else.
 WIPED: Final = (
     "certificates",
@@ -47,10 +44,11 @@ def write_files(configuration: Configuration) -> None:
 
 def _write_keyrings(configuration: Configuration) -> None:
     """Make the development keys once; what was encrypted with them is lost with them."""
-    if not configuration.codec_keyring.is_file():
-        key = base64.b64encode(secrets.token_bytes(CODEC_KEY_BYTES)).decode()
-        content = json.dumps({"active": "k1", "keys": {"k1": key}}, indent=2) + "\n"
-        write_private(configuration.codec_keyring, content.encode())
+    from mesh.keyring import create_keyring as create_sealing_keyring
+
+    for path in (configuration.codec_keyring, configuration.connectors_keyring):
+        if not path.is_file():
+            create_sealing_keyring(path)
     if not configuration.vault_keyring.is_file():
         try:
             from vault_svc.adapters.keyring.key_provider import create_keyring

@@ -120,4 +120,5 @@ DATABASE_ROLES: Final[dict[ComponentName, str]] = {
     ComponentName.RELAY: "gateway_relay",
     ComponentName.ROUTER: "router_svc",
     ComponentName.VAULT: "vault_svc",
+    ComponentName.CONNECTORS: "psp_connectors",
 }

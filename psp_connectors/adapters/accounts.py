@@ -22,6 +22,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_key: str
     secrets: dict[str, str] = {}
     settings: dict[str, str] = {}
+    webhook_secrets: list[str] = []
 
 
 def load_accounts(path: Path, connectors: Container[str], environment: str) -> dict[str, Account]:
@@ -30,19 +31,8 @@ def load_accounts(path: Path, connectors: Container[str], environment: str) -> d
     Raises AccountsError for an unreadable file, an unknown connector, a name used twice, or in `prod` an
     address without TLS.
     """
-    try:
-        entries = msgspec.json.decode(path.read_bytes(), type=list[_Entry])
-    except OSError as error:
-        message = f"{path} can't be read: {error.strerror}"
-        raise AccountsError(message) from None
-    except msgspec.ValidationError as error:
-        message = f"{path} is not a list of PSP accounts: {error}"
-        raise AccountsError(message) from None
-    except msgspec.DecodeError:
-        message = f"{path} is not JSON"
-        raise AccountsError(message) from None
     accounts: dict[str, Account] = {}
-    for entry in sorted(entries, key=lambda entry: entry.account):
+    for entry in sorted(_read(path), key=lambda entry: entry.account):
         if entry.account in accounts:
             message = f"{path}: the account {entry.account} is there twice"
             raise AccountsError(message)
@@ -56,6 +46,23 @@ def load_accounts(path: Path, connectors: Container[str], environment: str) -> d
             settings=entry.settings,
         )
     return accounts
+
+
+def load_webhook_secrets(path: Path) -> dict[str, tuple[Secret, ...]]:
+    """Give the webhook secrets by account; raises AccountsError as `load_accounts` does for an unreadable file."""
+    return {entry.account: tuple(map(Secret, entry.webhook_secrets)) for entry in _read(path)}
+
+
+def _read(path: Path) -> list[_Entry]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[_Entry])
+    except OSError as error:
+        message = f"{path} can't be read: {error.strerror}"
+    except msgspec.ValidationError as error:
+        message = f"{path} is not a list of PSP accounts: {error}"
+    except msgspec.DecodeError:
+        message = f"{path} is not JSON"
+    raise AccountsError(message)
 
 
 def _check(entry: _Entry, path: Path, connectors: Container[str], environment: str) -> None:

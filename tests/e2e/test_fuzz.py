@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from payera.errors.v1 import reason_pb2
 
 from devstack.project import project_root
+from devstack.rest import Rest, expect_ok
 from mesh.identifiers import new_id
 from tests.e2e.support import Mesh
 
@@ -39,6 +40,9 @@ COUNTED: Final = (
     "gateway.merchant",
     "gateway.api_key",
     "vault.card",
+    "connectors.psp_account",
+    "connectors.webhook_secret",
+    "connectors.webhook",
 )
 
 Json = Any
@@ -132,6 +136,9 @@ def caller(mesh: Mesh) -> Iterator[Caller]:
         "token_id": [mesh.token()],
         "merchant_id": [mesh.merchant.merchant_id],
         "key_id": [new_id("key")],
+        "account": ["sandbox_a", _psp_account(mesh)],
+        "secret_id": [new_id("whs")],
+        "webhook_id": [new_id("whk")],
     }
     address = urlsplit(mesh.stack.configuration.rest_url).netloc
     with psycopg.connect(mesh.stack.configuration.administrator_url, autocommit=True) as database:
@@ -140,7 +147,22 @@ def caller(mesh: Mesh) -> Iterator[Caller]:
         connection.close()
 
 
+def _psp_account(mesh: Mesh) -> str:
+    """Set up an account of the database, so that calls about one find something to change."""
+    operator = Rest(mesh.stack.configuration.rest_url, mesh.merchant.operator_key)
+    body = {
+        "account": f"fuzzed_{uuid.uuid4().hex[:8]}",
+        "connector": "adyen",
+        "base_url": "http://127.0.0.1:1",
+        "api_key": "key",
+        "settings": {"merchant_account": "Acme", "return_url": "https://shop.example"},
+    }
+    return str(expect_ok(operator.post("/v1/psp_accounts", body, money=False), "a PSP account")["account"])
+
+
 def key_of(mesh: Mesh, operation: Mapping[str, Any]) -> str:
+    if not operation["security"]:
+        return "a PSP has no key of ours"
     return mesh.merchant.operator_key if "operator_key" in operation["security"][0] else mesh.merchant.secret_key
 
 
@@ -166,8 +188,10 @@ def target_of(draw: st.DrawFn, caller: Caller, path: str, operation: Mapping[str
 
 def body_of(draw: st.DrawFn, caller: Caller, operation: Mapping[str, Any]) -> bytes:
     """Give a body by the schema, with a token that exists mostly, sometimes damaged."""
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    body = draw(fitting(schema))
+    content = operation["requestBody"]["content"]
+    if "application/json" not in content:
+        return draw(st.one_of(st.binary(max_size=200), junk.map(_as_json)))
+    body = draw(fitting(content["application/json"]["schema"]))
     if isinstance(body, dict) and "token" in body and draw(st.integers(0, 3)):
         body["token"] = caller.known["token_id"][0]
     text = json.dumps(body).encode("utf-8", "surrogatepass")
@@ -180,6 +204,10 @@ def body_of(draw: st.DrawFn, caller: Caller, operation: Mapping[str, Any]) -> by
         case 2:
             return draw(st.binary(max_size=60))
     return text
+
+
+def _as_json(value: Json) -> bytes:
+    return json.dumps(value).encode("utf-8", "surrogatepass")
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))

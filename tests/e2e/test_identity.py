@@ -9,6 +9,12 @@ import psycopg
 import pytest
 from payera.connectors.v1 import connector_service_pb2, connector_service_pb2_grpc
 from payera.keys.v1 import key_service_pb2, key_service_pb2_grpc
+from payera.psp.v1 import (
+    psp_account_service_pb2,
+    psp_account_service_pb2_grpc,
+    psp_webhook_service_pb2,
+    psp_webhook_service_pb2_grpc,
+)
 from payera.router.v1 import router_service_pb2, router_service_pb2_grpc
 from payera.vault.v1 import token_service_pb2, token_service_pb2_grpc
 
@@ -66,7 +72,23 @@ CALLS = [
         key_service_pb2_grpc.KeyServiceStub,
         "LookUpKey",
         key_service_pb2.LookUpKeyRequest(key_sha256=b"0" * 32),
-        {"vault_svc"},
+        {"vault_svc", "psp_connectors"},
+    ),
+    (
+        PortName.CONNECTORS,
+        "psp_connectors",
+        psp_webhook_service_pb2_grpc.PspWebhookServiceStub,
+        "ReceiveWebhook",
+        psp_webhook_service_pb2.ReceiveWebhookRequest(account="nobody"),
+        {"envoy"},
+    ),
+    (
+        PortName.CONNECTORS,
+        "psp_connectors",
+        psp_account_service_pb2_grpc.PspAccountServiceStub,
+        "GetPspAccount",
+        psp_account_service_pb2.GetPspAccountRequest(account="sandbox_a"),
+        {"envoy", "operator"},
     ),
 ]
 
@@ -130,7 +152,7 @@ async def test_a_caller_without_a_certificate_is_refused(mesh: Mesh, call: tuple
 def test_a_role_reads_no_table_of_its_own_or_anothers(mesh: Mesh, role: str) -> None:
     tables = mesh.rows(
         "SELECT format('%%I.%%I', schemaname, relname) AS name FROM pg_stat_user_tables"
-        " WHERE schemaname IN ('gateway', 'router', 'vault')"
+        " WHERE schemaname IN ('gateway', 'router', 'vault', 'connectors')"
     )
     assert len(tables) >= 8
     with psycopg.connect(mesh.stack.configuration.database_url(role), autocommit=True) as connection:

@@ -14,6 +14,8 @@ from psp_connectors.domain.outcomes import Outcome, OutcomeKind
 from tests.fakes.connectors.laboratory import SHORT_SECONDS, Laboratory, laboratory
 
 APPROVED, DECLINED = OutcomeKind.APPROVED, OutcomeKind.DECLINED
+KINDS = [OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND]
+"""What the sandbox PSP's own API has."""
 NOT_SENT, UNKNOWN, NOT_FOUND = OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN, OutcomeKind.NOT_FOUND
 
 
@@ -175,7 +177,7 @@ async def test_wrong_key_is_refused_and_a_sync_with_it_settles_nothing(lab: Labo
 
 
 async def test_sync_of_nothing_is_not_found(lab: Laboratory) -> None:
-    for kind in OperationKind:
+    for kind in KINDS:
         assert (await lab.sync(kind, "pay_9_1")).kind is NOT_FOUND
 
 
@@ -220,7 +222,7 @@ async def effects(lab: Laboratory, reference: str) -> int:
     return moves
 
 
-@pytest.mark.parametrize("kind", list(OperationKind))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", list(FAULT_OUTCOMES))
 async def test_every_fault_on_every_action(lab: Laboratory, mode: FaultMode, kind: OperationKind) -> None:
     reference, send = await prepared(lab, kind)

@@ -1,6 +1,7 @@
 """The edge against real gRPC servers: what Envoy lets through, what it refuses itself, and in which words."""
 
 import asyncio
+import io
 import json
 import re
 import subprocess
@@ -50,7 +51,10 @@ async def send(
     edge: Edge, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
 ) -> Answer:
     """Send one request on a connection of its own; a text or bytes as body go out as they are, else as JSON."""
-    data = body if isinstance(body, str | bytes | None) else json.dumps(body)
+    data: object = body if isinstance(body, str | bytes | None) else json.dumps(body)
+    if isinstance(data, bytes):
+        # aiohttp warns of large bodies that are not a stream.
+        data = io.BytesIO(data)
     timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
     url = URL(edge.url + path, encoded=True)
     async with (

@@ -12,12 +12,12 @@ from payera.options.v1 import options_pb2
 
 from mesh.channels import open_channel
 from mesh.context import KeyScope, Principal
+from mesh.key_look_up import KeyLookUp
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from mesh.server import KeyRecord
 from tests.fakes.vault.clocks import FakeMonotonic
 from tests.support.mesh_services import KnownKeys, free_port, running_key_service, write_identities
-from vault_svc.adapters.grpc.key_look_up import KeyLookUp
 
 pytestmark = pytest.mark.integration
 

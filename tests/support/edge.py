@@ -17,14 +17,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from google.api import httpbody_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from payera.gateway.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
+from payera.psp.v1 import (
+    psp_account_service_pb2,
+    psp_account_service_pb2_grpc,
+    psp_webhook_service_pb2,
+    psp_webhook_service_pb2_grpc,
+)
 from payera.vault.v1 import token_service_pb2, token_service_pb2_grpc
 
 from devstack.components.envoy import program
+from mesh.channels import LARGEST_MESSAGE_BYTES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEMPLATE: Final = ROOT / "envoy" / "envoy.template.yaml"
@@ -32,7 +40,7 @@ TEMPLATE: Final = ROOT / "envoy" / "envoy.template.yaml"
 Context = grpc.aio.ServicerContext[Any, Any]
 START_SECONDS: Final = 20
 CALL_SECONDS: Final = 15
-SERVICES: Final = ("gateway_svc", "vault_svc")
+SERVICES: Final = ("gateway_svc", "vault_svc", "psp_connectors")
 
 
 def write_certificates(directory: Path, names: Mapping[str, str]) -> None:
@@ -197,6 +205,46 @@ class FakeTokens(token_service_pb2_grpc.TokenServiceServicer, token_service_pb2_
         return token_service_pb2.DescribeTokenResponse()
 
 
+class FakeWebhooks(psp_webhook_service_pb2_grpc.PspWebhookServiceServicer):
+    """Takes every webhook, but refuses the body `forged`."""
+
+    def __init__(self, log: ServiceLog) -> None:
+        self._log = log
+
+    async def ReceiveWebhook(  # noqa: N802
+        self, request: psp_webhook_service_pb2.ReceiveWebhookRequest, context: Context
+    ) -> httpbody_pb2.HttpBody:
+        self._log.record("ReceiveWebhook", context, request)
+        if request.body.data == b"forged":
+            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, "WEBHOOK_REFUSED")
+        return httpbody_pb2.HttpBody(content_type="text/plain", data=b"[accepted]")
+
+    async def GetPspWebhook(  # noqa: N802
+        self, request: psp_webhook_service_pb2.GetPspWebhookRequest, context: Context
+    ) -> psp_webhook_service_pb2.PspWebhook:
+        self._log.record("GetPspWebhook", context, request)
+        return psp_webhook_service_pb2.PspWebhook(id=request.webhook_id, body_base64=b"\0" * (1024 * 1024))
+
+
+class FakeAccounts(psp_account_service_pb2_grpc.PspAccountServiceServicer):
+    """Answers what is asked of one account."""
+
+    def __init__(self, log: ServiceLog) -> None:
+        self._log = log
+
+    async def CreatePspAccount(  # noqa: N802
+        self, request: psp_account_service_pb2.CreatePspAccountRequest, context: Context
+    ) -> psp_account_service_pb2.PspAccount:
+        self._log.record("CreatePspAccount", context, request)
+        return psp_account_service_pb2.PspAccount(account=request.account, settings=request.settings)
+
+    async def RetireWebhookSecret(  # noqa: N802
+        self, request: psp_account_service_pb2.RetireWebhookSecretRequest, context: Context
+    ) -> psp_account_service_pb2.WebhookSecret:
+        self._log.record("RetireWebhookSecret", context, request)
+        return psp_account_service_pb2.WebhookSecret(id=request.secret_id, account=request.account)
+
+
 async def _abort(context: Context, code: grpc.StatusCode, reason: str, retry_after_seconds: int = 0) -> None:
     """End the call as the services do: with a google.rpc.Status in the trailing metadata."""
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain="payera.dev", metadata={"doc": "d"})]
@@ -261,6 +309,8 @@ class Edge:
             "GATEWAY_PORT": str(ports["gateway_svc"]),
             "VAULT_HOST": "127.0.0.1",
             "VAULT_PORT": str(ports["vault_svc"]),
+            "CONNECTORS_HOST": "127.0.0.1",
+            "CONNECTORS_PORT": str(ports["psp_connectors"]),
             "TLS_DIRECTORY": str(self.directory / "envoy"),
             "DESCRIPTOR_PATH": str(ROOT / "gen" / "payera.binpb"),
             "OPENAPI_PATH": str(ROOT / "gen" / "openapi.json"),
@@ -287,10 +337,16 @@ class Edge:
         return "".join((self.directory / name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
 
     async def _serve(self, name: str) -> int:
-        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES)]
+        server = grpc.aio.server(options=options)
         if name == "gateway_svc":
             payments = FakePayments(self.log)
             payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(payments, server)
+        elif name == "psp_connectors":
+            webhooks = FakeWebhooks(self.log)  # type: ignore[abstract]  # the rest answers UNIMPLEMENTED
+            psp_webhook_service_pb2_grpc.add_PspWebhookServiceServicer_to_server(webhooks, server)
+            accounts = FakeAccounts(self.log)  # type: ignore[abstract]
+            psp_account_service_pb2_grpc.add_PspAccountServiceServicer_to_server(accounts, server)
         else:
             tokens = FakeTokens(self.log)
             token_service_pb2_grpc.add_TokenServiceServicer_to_server(tokens, server)

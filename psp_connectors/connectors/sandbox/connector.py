@@ -1,10 +1,11 @@
 """The sandbox PSP in two pure functions: what to send for an operation, and what an answer means."""
 
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from psp_connectors.connectors.sandbox.codes import REASONS, REFUSALS
 from psp_connectors.connectors.sandbox.money import from_psp_amount, to_psp_amount
+from psp_connectors.domain.addresses import path_segment
 from psp_connectors.domain.capabilities import DAY_SECONDS, AskBy, Capabilities, Feature, OperationCapability
 from psp_connectors.domain.cards import CardSummary
 from psp_connectors.domain.connector import Account, AccountShape, Connector, Unsendable
@@ -51,7 +52,7 @@ _SERVER_ERROR: Final = 500
 
 
 def build(operation: Operation, account: Account) -> HttpRequest:
-    """Give the request for an operation; raises Unsendable for a currency that can't be charged."""
+    """Give the request for an operation; raises Unsendable for what this PSP can't be asked."""
     headers = {"Authorization": f"Bearer {account.api_key.reveal()}", "Accept": "application/json"}
     if isinstance(operation, Sync):
         query = urlencode({"reference": operation.reference, "type": operation.kind.value})
@@ -83,16 +84,16 @@ def _call_of(operation: Action) -> tuple[str, dict[str, object]]:
         case Authorization():
             return "", _authorization(operation)
         case Capture():
-            return f"/{quote(operation.psp_reference, safe='')}/captures", {
+            return f"/{path_segment(operation.psp_reference)}/captures", {
                 "reference": operation.reference,
                 "amount": to_psp_amount(operation.amount),
                 "currency": operation.amount.currency,
                 "final": operation.final,
             }
         case Void():
-            return f"/{quote(operation.psp_reference, safe='')}/void", {"reference": operation.reference}
+            return f"/{path_segment(operation.psp_reference)}/void", {"reference": operation.reference}
         case Refund():
-            return f"/{quote(operation.psp_reference, safe='')}/refunds", {
+            return f"/{path_segment(operation.psp_reference)}/refunds", {
                 "reference": operation.reference,
                 "amount": to_psp_amount(operation.amount),
                 "currency": operation.amount.currency,

@@ -55,8 +55,11 @@ NAMES_OF_SETTINGS = {
     ComponentName.CONNECTORS: {
         "PAYERA_LISTEN",
         "PAYERA_TLS_DIRECTORY",
+        "PAYERA_DATABASE_URL",
         "PAYERA_VAULT_ADDRESS",
+        "PAYERA_GATEWAY_ADDRESS",
         "PAYERA_PSP_ACCOUNTS",
+        "PAYERA_CONNECTORS_KEYRING",
     },
     ComponentName.SANDBOX: {"PAYERA_LISTEN", "PAYERA_SANDBOX_ACCOUNTS", "PAYERA_SANDBOX_STORE"},
 }
@@ -95,7 +98,7 @@ def test_no_two_processes_share_a_database_role_or_an_identity() -> None:
     urls = [environment["PAYERA_DATABASE_URL"] for environment in environments if "PAYERA_DATABASE_URL" in environment]
     folders = [item["PAYERA_TLS_DIRECTORY"] for item in environments if "PAYERA_TLS_DIRECTORY" in item]
 
-    assert len(set(urls)) == len(urls) == 5
+    assert len(set(urls)) == len(urls) == 6
     assert len(set(folders)) == len(folders) == 6
     assert all("secret-of-database-postgres" not in url for url in urls)
 
@@ -115,7 +118,8 @@ def test_a_setting_of_the_developer_reaches_only_the_processes_that_know_it() ->
 
     assert passed_on.items() <= gateway.items()
     assert connectors["PAYERA_LOG_LEVEL"] == "debug"
-    assert not {"PAYERA_CREATE_BUDGET_MS", "PAYERA_DATABASE_POOL_SIZE"} & set(connectors)
+    assert connectors["PAYERA_DATABASE_POOL_SIZE"] == "2"
+    assert "PAYERA_CREATE_BUDGET_MS" not in connectors
 
 
 def test_secrets_do_not_show() -> None:

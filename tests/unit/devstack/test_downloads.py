@@ -83,7 +83,7 @@ def test_the_contracts_of_others_come_from_the_wheel_and_the_archive(tmp_path: P
 
     written = downloads.third_party_protos(tmp_path / "protos", tmp_path)
 
-    assert len(written) == 7
+    assert len(written) == 8
     assert (tmp_path / "protos/buf/validate/validate.proto").read_text() == "package buf.validate;"
     assert "package google.api;" in (tmp_path / "protos/google/api/http.proto").read_text()
     assert "message ErrorInfo" in (tmp_path / "protos/google/rpc/error_details.proto").read_text()

@@ -49,13 +49,15 @@ def test_keys_are_made_once_and_can_be_read_by_their_owner_only(configuration: C
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_vault_and_the_codec_can_read_their_keys(configuration: Configuration) -> None:
-    from gateway_svc.adapters.temporal.keyring import load_keyring as load_codec_keyring
+def test_the_vault_the_codec_and_the_connectors_can_read_their_keys(configuration: Configuration) -> None:
+    from mesh.keyring import load_keyring
     from vault_svc.adapters.keyring.key_provider import load_keyring as load_vault_keyring
 
     write_files(configuration)
 
-    assert load_codec_keyring(configuration.codec_keyring).active == "k1"
+    assert load_keyring(configuration.codec_keyring).active == "k1"
+    assert load_keyring(configuration.connectors_keyring).active == "k1"
+    assert load_keyring(configuration.connectors_keyring).keys != load_keyring(configuration.codec_keyring).keys
     assert load_vault_keyring(configuration.vault_keyring, environment="dev") is not None
 
 

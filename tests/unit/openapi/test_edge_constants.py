@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import yaml
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from payera.gateway.v1 import merchant_service_pb2, payment_service_pb2
+from payera.psp.v1 import psp_account_service_pb2, psp_webhook_service_pb2
 from payera.vault.v1 import token_service_pb2
 
+from mesh.channels import LARGEST_MESSAGE_BYTES
+from psp_connectors.adapters.grpc.webhook_service import BODY_BYTES_MAX, SIGNATURE_HEADERS
 from tests.unit.openapi.tools import ROOT, tool
 
 LUA = (ROOT / "envoy" / "edge.lua").read_text(encoding="utf-8")
@@ -18,7 +21,7 @@ TEMPLATE = (ROOT / "envoy" / "envoy.template.yaml").read_text(encoding="utf-8")
 
 
 def lua_set(name: str, script: str = LUA) -> set[str]:
-    match = re.search(rf"^local {name} = {{(.*?)}}", script, re.MULTILINE)
+    match = re.search(rf"^local {name} = {{(.*?)}}", script, re.MULTILINE | re.DOTALL)
     assert match is not None
     return set(re.findall(r"(\w+) = true", match[1]))
 
@@ -26,7 +29,14 @@ def lua_set(name: str, script: str = LUA) -> set[str]:
 def public_request_fields() -> Iterator[FieldDescriptor]:
     """Give the fields of everything that can stand in the body of a public call."""
     waiting: list[Descriptor] = []
-    for module in (payment_service_pb2, merchant_service_pb2, token_service_pb2):
+    modules = (
+        payment_service_pb2,
+        merchant_service_pb2,
+        token_service_pb2,
+        psp_account_service_pb2,
+        psp_webhook_service_pb2,
+    )
+    for module in modules:
         for service in module.DESCRIPTOR.services_by_name.values():
             if service.full_name in tool("reference.document").SERVICES:
                 waiting += [method.input_type for method in service.methods]
@@ -51,7 +61,9 @@ def test_the_script_knows_the_integers_of_request_bodies() -> None:
 
 
 def test_the_script_knows_the_resources_and_the_query_parameters_of_the_reference() -> None:
-    assert lua_set("RESOURCES", REQUEST_LUA) == {re.split("[/:]", path)[2] for path in OPENAPI["paths"]}
+    # The door for webhooks is no resource: its query is refused like that of any POST.
+    resources = {re.split("[/:]", path)[2] for path in OPENAPI["paths"]} - {"psp-webhooks"}
+    assert lua_set("RESOURCES", REQUEST_LUA) == resources
     paged = lua_set("PAGE_PARAMETERS", REQUEST_LUA)
     block = REQUEST_LUA[REQUEST_LUA.index("local PARAMETERS") : REQUEST_LUA.index("local byte")]
     own = {
@@ -88,6 +100,23 @@ def test_the_edge_transcodes_the_documented_services_and_no_others() -> None:
     assert set(re.findall(r"- (\S+)", filters[1])) == set(tool("reference.document").SERVICES)
 
 
+def test_the_edge_passes_the_headers_that_signatures_rest_on() -> None:
+    block = REQUEST_LUA[REQUEST_LUA.index("local WEBHOOK_HEADERS") : REQUEST_LUA.index("local RESOURCES")]
+    passed = set(re.findall(r'\["([\w-]+)"\] = true', block))
+    needed_for_http = {"accept", "content-length", "content-type", "te", "transfer-encoding", "x-request-id"}
+    assert passed - needed_for_http - {"x-forwarded-proto"} == SIGNATURE_HEADERS
+
+
+def test_the_limits_of_bodies_are_those_that_are_told() -> None:
+    told = dict(re.findall(r'^local (\w+_BYTES_MAX) = "(\d+)"', REQUEST_LUA, re.MULTILINE))
+    buffered = [int(limit) for limit in re.findall(r"max_request_bytes: (\d+)", TEMPLATE)]
+    held = re.search(r"^local WEBHOOK_BYTES_MAX = (\d+)", LUA, re.MULTILINE)
+    assert held is not None
+    assert int(told["WEBHOOK_BYTES_MAX"]) == int(held[1]) == BODY_BYTES_MAX
+    # The room beyond it is for the message that the body stands in, and as much as the services take.
+    assert [int(told["BODY_BYTES_MAX"]), LARGEST_MESSAGE_BYTES] == buffered
+
+
 def test_the_edge_never_retries() -> None:
     assert "retry_policy" not in TEMPLATE
     assert "retry_on" not in TEMPLATE
@@ -96,6 +125,8 @@ def test_the_edge_never_retries() -> None:
 def test_the_configuration_has_the_placeholders_that_renderers_fill() -> None:
     assert set(re.findall(r"\$\{(\w+)\}", TEMPLATE)) == {
         "ADMIN_PORT",
+        "CONNECTORS_HOST",
+        "CONNECTORS_PORT",
         "DESCRIPTOR_PATH",
         "DOCS_HTML_PATH",
         "GATEWAY_HOST",

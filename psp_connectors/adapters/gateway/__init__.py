@@ -1,0 +1,1 @@
+"""The gateway, as far as the connectors tell it anything."""

@@ -1,0 +1,1 @@
+"""The connectors' tables, reached through stored procedures only."""

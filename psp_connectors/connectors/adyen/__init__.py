@@ -1,0 +1,1 @@
+"""The connector of Adyen (Checkout API v72 and standard webhooks)."""
