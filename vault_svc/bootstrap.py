@@ -9,12 +9,12 @@ from payera.vault.v1 import token_service_pb2_grpc as vault_grpc
 from mesh.channels import open_channel
 from mesh.database import Database
 from mesh.identifiers import new_id
+from mesh.key_look_up import KeyLookUp
 from mesh.server import MeshServer
 from mesh.settings import SettingsError
 from mesh.telemetry import Metrics, configure_logging, serve_metrics
 from vault_svc.adapters.aes_gcm.card_cipher import AesGcmCardCipher
 from vault_svc.adapters.grpc import card_service, token_service
-from vault_svc.adapters.grpc.key_look_up import KeyLookUp
 from vault_svc.adapters.keyring.key_provider import FileKeyProvider, KeyringError, load_keyring
 from vault_svc.adapters.periodic_purge import purge_every_minute
 from vault_svc.adapters.postgres.card_store import PostgresCardStore

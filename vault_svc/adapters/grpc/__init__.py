@@ -1,1 +1,1 @@
-"""The vault's gRPC services, and its look-up of API keys at the gateway."""
+"""The vault's gRPC services."""
