@@ -10,6 +10,7 @@ import click
 
 from devstack.errors import StackError
 from devstack.psp.calls import account_path, operator_of
+from devstack.psp.new import new
 
 STATES: Final = ("unverified", "received", "done", "parked", "refused")
 NEXT_STEPS: Final = {
@@ -21,6 +22,9 @@ NEXT_STEPS: Final = {
 @click.group()
 def psp() -> None:
     """Manage PSP accounts and look at PSPs' webhooks."""
+
+
+psp.add_command(new)
 
 
 @psp.command("list")

@@ -29,7 +29,7 @@ class TokenUnavailable(Exception):  # noqa: N818
 
 @dataclass(slots=True)
 class _Held:
-    secret: Secret
+    account: Account
     text: Secret
     ends_at: float
 
@@ -38,7 +38,8 @@ class AccessTokens:
     """Gives an account's token. `clock` is monotonic, in seconds.
 
     While one grant is under way everybody waits for it, each until its own deadline; who stops waiting does not break
-    it off. A token belongs to the credentials it was got with: after these are replaced a new one is got.
+    it off. A token belongs to the credentials it was got with, to the settings and the address: after any of these is
+    replaced a new one is got.
     """
 
     def __init__(self, sender: HttpSender, clock: Callable[[], float]) -> None:
@@ -51,7 +52,7 @@ class AccessTokens:
     async def token_for(self, account: Account, grant: TokenGrant, deadline: float) -> Secret:
         """Give a token that is good for a while; raises CredentialsRefused or TokenUnavailable."""
         held = self._held.get(account.name)
-        if held is not None and held.secret == account.api_key and self._clock() < held.ends_at:
+        if held is not None and _same_credentials(held.account, account) and self._clock() < held.ends_at:
             return held.text
         failure = self._failures.get(account.name)
         if failure is not None and self._clock() < failure[0] + PAUSE_SECONDS:
@@ -87,7 +88,7 @@ class AccessTokens:
         if token is None:
             raise CredentialsRefused if delivery.status in _REFUSALS else TokenUnavailable
         ends_at = self._clock() + max(0.0, token.lifetime_seconds - RENEW_SECONDS)
-        self._held[account.name] = _Held(account.api_key, token.text, ends_at)
+        self._held[account.name] = _Held(account, token.text, ends_at)
         return token
 
     def _ended(self, account: str, task: asyncio.Task[AccessToken]) -> None:
@@ -96,3 +97,13 @@ class AccessTokens:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, CredentialsRefused | TokenUnavailable):
             self._failures[account] = (self._clock(), type(error))
+
+
+def _same_credentials(held: Account, now: Account) -> bool:
+    """Tell whether a token of then is one of now: a client id is a setting, and another address is another PSP."""
+    return (held.api_key, held.secrets, held.settings, held.base_url) == (
+        now.api_key,
+        now.secrets,
+        now.settings,
+        now.base_url,
+    )

@@ -177,9 +177,10 @@ def test_an_increment_is_decided_at_once() -> None:
         (422, {"error_type": "request_invalid", "error_codes": ["cvv_invalid"]}, "pay", "declined", "incorrect_cvc"),
         (422, {"error_codes": ["something_invalid"]}, "pay", "declined", "invalid_request"),
         (422, {"error_codes": ["x", "card_expired"]}, "pay", "declined", "expired_card"),
-        (422, {"error_codes": ["brand_new"]}, "pay", "declined", "unknown_decline"),
+        (422, {"error_codes": ["brand_new"]}, "pay", "unknown", "psp_error"),
         (422, b"<html>", "pay", "unknown", "unreadable_answer"),
-        (429, {"error_type": "too_many_requests"}, "pay", "declined", "psp_unavailable"),
+        (429, {"error_type": "too_many_requests"}, "pay", "unknown", "rate_limited"),
+        (429, b"", "capture", "unknown", "rate_limited"),
         (429, {"error_type": "duplicate_requests_detected"}, "pay", "unknown", "idempotency_conflict"),
         (409, b"", "refund", "unknown", "idempotency_conflict"),
         (502, b"", "pay", "unknown", "unreadable_answer"),
@@ -190,7 +191,7 @@ def test_errors(status: int, body: object, name: str, expected: str, code: str) 
     operation = authorization() if name == "pay" else modifications()[name]
     outcome = understood(operation, body, status)
     assert (outcome.kind, outcome.code, outcome.psp_reference) == (OutcomeKind(expected), code, "")
-    assert outcome.unmapped == (code == "unknown_decline")
+    assert not outcome.unmapped
 
 
 ASKED = questions()["authorize"]
@@ -212,6 +213,11 @@ ASKED = questions()["authorize"]
         ({"status": "Declined", "approved": False}, False, "declined", 0),
         ({"status": "Expired", "approved": False}, False, "declined", 0),
         ({"status": "Canceled", "approved": False}, False, "declined", 0),
+        # What ended after money was taken, or nobody knows how much, is no decline.
+        ({"status": "Expired", "balances": {"total_captured": 0}}, False, "declined", 0),
+        ({"status": "Expired", "balances": {"total_captured": 400}}, False, "unknown", 0),
+        ({"status": "Canceled", "approved": False, "balances": {"total_captured": 400}}, False, "unknown", 0),
+        ({"status": "Expired", "balances": {}}, False, "unknown", 0),
         ({"status": "Pending", "approved": False}, False, "pending", 0),
         ({"status": "Card Verified"}, False, "unknown", 0),
         ({"status": "Declined"}, False, "unknown", 0),
@@ -263,3 +269,14 @@ def test_a_psp_that_refuses_the_question_settles_nothing(status: int) -> None:
         bodies: tuple[object, ...] = (b"", {}, {"error_type": "not_found"}, [])
         for body in bodies:
             assert understood(question, body, status).kind is OutcomeKind.UNKNOWN
+
+
+def test_an_issuer_that_answered_too_late_has_not_declined() -> None:
+    late = payment(
+        authorization(),
+        approved=False,
+        status="Declined",
+        response_code="20005",
+        processing={"partner_response_code": "68"},
+    )
+    assert understood(authorization(), late).code == "psp_timeout"

@@ -60,6 +60,7 @@ def test_other_keys_bytes_and_no_signature_are_forged() -> None:
         RawWebhook(headers={"cko-signature": ""}, body=genuine.body),
         RawWebhook(headers={"cko-signature": signature[:-1]}, body=genuine.body),
         RawWebhook(headers={"cko-signature": "é" * 64}, body=genuine.body),
+        RawWebhook(headers={"cko-signature": "\ud800"}, body=genuine.body),
     )
     for raw in forged:
         assert read(raw).authenticity is Authenticity.FORGED

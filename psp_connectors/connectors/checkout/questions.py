@@ -71,13 +71,19 @@ def _payment(operation: Sync, answer: Mapping[str, Any]) -> Outcome:
         result = replace(outcome, kind=OutcomeKind.ACTION_REQUIRED, next_action=action) if action else outcome
     elif status == "Declined" and approved is False:
         result = declined(outcome)
-    elif status in _ENDED:
+    elif status in _ENDED and _nothing_was_taken(answer, approved=approved):
         result = replace(outcome, kind=OutcomeKind.DECLINED, code=_ENDED[status].value)
     elif approved is True and operation.kind is OperationKind.VERIFY and status == "Card Verified":
         result = replace(outcome, kind=OutcomeKind.APPROVED)
     elif approved is True and operation.kind is OperationKind.AUTHORIZE and status in _HELD:
         result = _held(operation, answer, status, outcome)
     return result or unknown(CallCode.CONTRADICTORY_ANSWER, "status and verdict do not agree")
+
+
+def _nothing_was_taken(answer: Mapping[str, Any], *, approved: bool | None) -> bool:
+    """Tell whether a payment that has ended surely took nothing: it was never approved, or nothing was captured."""
+    captured = captured_of(answer)
+    return captured == 0 or (captured is None and approved is False)
 
 
 def _about_another_payment(operation: Sync, answer: Mapping[str, Any]) -> Outcome | None:

@@ -14,12 +14,12 @@ from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, unkno
 from psp_connectors.domain.reading import items_at, text_at
 
 _CONFLICT: Final = 409
+_TOO_MANY: Final = 429
 _INVALID: Final = frozenset({400, 422})
 _BY_STATUS: Final = MappingProxyType(
     {
         401: DeclineCode.MERCHANT_CONFIGURATION,
         403: DeclineCode.MERCHANT_CONFIGURATION,
-        429: DeclineCode.PSP_UNAVAILABLE,
     }
 )
 _OF_MODIFICATIONS: Final = MappingProxyType(
@@ -41,6 +41,9 @@ def refusal_of(operation: Action, response: HttpResponse) -> Outcome:
     found = [code for code in items_at(answer, "error_codes") if isinstance(code, str)] or [kind]
     if response.status == _CONFLICT or DUPLICATES.intersection((kind, *found)):
         return unknown(CallCode.IDEMPOTENCY_CONFLICT, "a request with this key is under way", raw_code=found[0])
+    if response.status == _TOO_MANY:
+        # Also the answer to a second request with a key whose first one is still under way ("Idempotency").
+        return unknown(CallCode.RATE_LIMITED, "too many requests", raw_code=found[0])
     refused = _OF_MODIFICATIONS.get(response.status) if not isinstance(operation, CardOperation) else None
     refused = refused or _BY_STATUS.get(response.status)
     if refused is not None:
@@ -58,13 +61,7 @@ def _invalid(found: list[str]) -> Outcome:
             return _refused(known, raw_code)
     if found[0].endswith(_OF_THE_REQUEST):
         return _refused(DeclineCode.INVALID_REQUEST, found[0])
-    return Outcome(
-        kind=OutcomeKind.DECLINED,
-        code=DeclineCode.UNKNOWN_DECLINE.value,
-        raw_code=found[0],
-        detail="the request was refused",
-        unmapped=True,
-    )
+    return unknown(CallCode.PSP_ERROR, "the request was refused for a reason nobody knows", raw_code=found[0])
 
 
 def _refused(code: DeclineCode, raw_code: str) -> Outcome:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from mesh.money import Money
 from psp_connectors.connectors.checkout import codes
 from psp_connectors.connectors.checkout.money import UNITS
+from psp_connectors.domain import network_codes
 from psp_connectors.domain.cards import CardSummary
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.outcomes import (
@@ -65,7 +66,7 @@ def verdict(outcome: Outcome, answer: Mapping[str, Any]) -> Outcome:
 def declined(outcome: Outcome) -> Outcome:
     """Complete an outline as declined by its response code; UNKNOWN when the issuer's answer came too late."""
     code = outcome.raw_code
-    if code == codes.LATE_RESPONSE:
+    if code == codes.LATE_RESPONSE or outcome.network_code == network_codes.LATE_RESPONSE:
         return unknown(CallCode.PSP_TIMEOUT, "the issuer did not answer in time", raw_code=code)
     if code in codes.IN_PROGRESS:
         return outcome

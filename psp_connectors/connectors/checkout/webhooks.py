@@ -83,7 +83,7 @@ def read_webhook(raw: RawWebhook, account: Account, context: WebhookContext) -> 
 
 
 def _is_signed(raw: RawWebhook, context: WebhookContext) -> bool:
-    given = raw.headers.get("cko-signature", "").strip().lower().encode()
+    given = raw.headers.get("cko-signature", "").strip().lower().encode("utf-8", "surrogatepass")
     expected = [
         hmac.new(secret.reveal().encode(), raw.body, hashlib.sha256).hexdigest().encode()
         for secret in context.secrets
@@ -97,7 +97,8 @@ def _is_authorized(raw: RawWebhook, account: Account) -> bool:
     wanted = account.secrets.get("webhook_authorization")
     if not wanted:
         return True
-    return hmac.compare_digest(raw.headers.get("authorization", "").encode(), wanted.reveal().encode())
+    given = raw.headers.get("authorization", "").encode("utf-8", "surrogatepass")
+    return hmac.compare_digest(given, wanted.reveal().encode())
 
 
 def _notification(event: Mapping[str, Any], event_id: str, event_type: str) -> Notification:

@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,19 @@ async def test_accounts_have_tokens_of_their_own(tokens: AccessTokens) -> None:
 async def test_new_credentials_get_a_new_token(tokens: AccessTokens) -> None:
     first = await tokens.token_for(account(), GRANT, 2000.0)
     assert await tokens.token_for(replace(account(), api_key=Secret("other")), GRANT, 2000.0) != first
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": {"client_id": "other"}},
+        {"secrets": {"client_secret": Secret("other")}},
+        {"base_url": "https://other.example"},
+    ],
+)
+async def test_a_token_is_of_one_client_at_one_address(tokens: AccessTokens, changes: dict[str, Any]) -> None:
+    assert (await tokens.token_for(account(), GRANT, 1005.0)).reveal() == "token 1"
+    assert (await tokens.token_for(replace(account(), **changes), GRANT, 1005.0)).reveal() == "token 2"
 
 
 async def test_a_discarded_token_is_replaced_and_a_newer_one_is_not_discarded(

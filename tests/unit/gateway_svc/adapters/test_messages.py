@@ -7,7 +7,7 @@ from payera.gateway.v1 import payment_pb2
 
 from gateway_svc.adapters.grpc.messages import api_key_message, merchant_message, payment_message, refund_message
 from gateway_svc.domain.decline_messages import decline_message
-from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.outcome import Check, Checks, Outcome, OutcomeKind
 from gateway_svc.domain.payment import ModificationKind
 from tests.unit.gateway_svc.application.rig import MERCHANT, TOKEN, Rig
 
@@ -134,3 +134,41 @@ def test_merchants_and_keys_are_shown() -> None:
     assert not key.HasField("revoke_time")
     revoked = api_key_message(view | {"created_us": 1, "revoked_us": 9})
     assert (revoked.key, revoked.revoke_time.ToMicroseconds()) == ("", 9)
+
+
+async def test_what_the_psp_decides_later_is_shown_as_pending_with_its_time(rig: Rig) -> None:
+    rig.connectors.outcomes = [Outcome(OutcomeKind.PENDING, psp_reference="psp_7", expected_within_seconds=3600)]
+    [attempt] = payment_message((await rig.pay()).view).attempts
+    assert (attempt.status, attempt.psp_reference) == (Attempt.PENDING, "psp_7")
+    assert attempt.expected_by.seconds - attempt.create_time.seconds in {3600, 3601}
+
+
+async def test_a_pending_refund_is_processing_for_a_merchant(rig: Rig) -> None:
+    payment_id = await rig.paid()
+    rig.connectors.outcomes = [Outcome(OutcomeKind.PENDING, psp_reference="psp_7", expected_within_seconds=60)]
+    refund = refund_message((await rig.change(ModificationKind.REFUND, payment_id)).view)
+    assert (refund.status, refund.HasField("expected_by"), refund.HasField("decline")) == (
+        Refund.PROCESSING,
+        True,
+        False,
+    )
+
+
+async def test_what_network_and_issuer_said_is_shown(rig: Rig) -> None:
+    rig.connectors.outcomes = [
+        Outcome(
+            OutcomeKind.APPROVED,
+            psp_reference="psp_7",
+            network_code="00",
+            advice_code="03",
+            checks=Checks(street=Check.MATCH, card_code=Check.NO_MATCH),
+            expires_at=1_800_000_000,
+        )
+    ]
+    [attempt] = payment_message((await rig.pay()).view).attempts
+    assert (attempt.network_code, attempt.advice_code) == ("00", "03")
+    checks = payment_pb2.CardChecks
+    assert (attempt.checks.street, attempt.checks.card_code) == (checks.MATCH, checks.NO_MATCH)
+    assert attempt.checks.postal_code == checks.RESULT_UNSPECIFIED
+    assert attempt.capture_before.seconds == 1_800_000_000
+    assert not attempt.HasField("expected_by")
