@@ -14,7 +14,7 @@ PACKAGES = ("mesh", "gateway_svc", "router_svc", "vault_svc", "psp_connectors", 
 BREACHES = [
     ("gateway_svc/domain/core.py", "import psycopg", "Domain and application do no input or output"),
     ("psp_connectors/domain/planted.py", "import aiohttp", "Domain and application do no input or output"),
-    ("psp_connectors/connectors/sandbox/planted.py", "import socket", "Domain and application do no input or output"),
+    ("psp_connectors/connectors/stripe/planted.py", "import socket", "Domain and application do no input or output"),
     ("gateway_svc/application/views.py", "import grpc", "Domain and application do no input or output"),
     ("gateway_svc/domain/core.py", "import gateway_svc.adapters.postgres", "Layers"),
     ("vault_svc/domain/planted.py", "import vault_svc.application", "Layers"),
