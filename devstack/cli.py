@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LAZY_COMMANDS: Final = {
     "bench": ("devstack.bench.cli", "bench", "Measure the running stack."),
     "psp": ("devstack.psp.cli", "psp", "Manage PSP accounts and look at PSPs' webhooks."),
+    "sandbox": ("devstack.sandbox.cli", "sandbox", "Run the sandbox PSP alone, in a PSP's own wire API."),
     "demo": ("devstack.demo.cli", "demo", "Show what the gateway does when things go wrong."),
 }
 FOLLOW_SECONDS: Final = 0.2

@@ -135,15 +135,16 @@ def _told(error: ValidationError, above: Path = ()) -> list[str]:
     ]
 
 
-def _distance(errors: Sequence[ValidationError]) -> tuple[int, int]:
-    """Tell how far a branch is from fitting: one of another type or kind is farther than one with wrong fields."""
+def _distance(errors: Sequence[ValidationError]) -> tuple[int, int, int]:
+    """Tell how far a branch is from fitting: other types and kinds count most, then fields missing, then wrong ones."""
     other_kind = sum(
         1
         for error in errors
         if (error.validator == "type" and not error.relative_path)
         or (error.validator in {"enum", "const", DISPATCH} and len(error.relative_path) <= 1)
     )
-    return other_kind, len(errors)
+    missing = sum(1 for error in errors if error.validator == "required" and not error.relative_path)
+    return other_kind, missing, len(errors)
 
 
 def _brief(text: str) -> str:

@@ -1,8 +1,10 @@
-"""Writes docs/sandbox.md from the sandbox PSP's tables: `python -m devstack.sandbox.documentation`."""
+"""Writes docs/sandbox.md from the sandbox PSP's tables and dialects: `python -m devstack.sandbox.documentation`."""
 
 from pathlib import Path
 from typing import Final
 
+from devstack.sandbox.dialects.contract import AccountNeed, Dialect
+from devstack.sandbox.dialects.registry import NAMES, OWN, dialect
 from devstack.sandbox.faults import DEFAULT_DELAY_MS, NEVER_MS, FaultMode
 from devstack.sandbox.magic import (
     ACCOUNT_STEP,
@@ -16,6 +18,7 @@ from devstack.sandbox.magic import (
     brand_of,
 )
 from devstack.sandbox.requests import LARGEST_BODY_BYTES, LONGEST_KEY
+from devstack.sandbox.webhooks import ATTEMPT_SECONDS, MOST_QUEUED, RETRY_SECONDS, WebhookMode
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
@@ -35,22 +38,34 @@ _EFFECTS: Final = {
     FaultMode.NOT_FOUND_THEN_FOUND: "a sync finds nothing the first `count` times; by amount: acts, resets, then once",
 }
 
+_WEBHOOK_EFFECTS: Final = {
+    WebhookMode.NORMAL: "sent once the API has answered",
+    WebhookMode.FIRST: "sent and acknowledged before the API answers",
+    WebhookMode.LATE: "held until released, or for `delay_ms`",
+    WebhookMode.TWICE: "sent again although it was acknowledged",
+    WebhookMode.MISSING: "not sent; can be sent by a release with `again`",
+    WebhookMode.REVERSED: "held until released, then the newest first",
+}
+
 _OPENING: Final = f"""\
 # The sandbox PSP
 
 A payment service provider of our own, for development, tests and demonstrations: it keeps real books, declines on demand, and
-shows every fault a PSP can show. This page is written by `python -m devstack.sandbox.documentation`; a test holds it equal
+shows every fault a PSP can show. It speaks an API of its own and those of {{titles}}: see "Dialects". This page is written by `python -m devstack.sandbox.documentation`; a test holds it equal
 to the tables in `devstack/sandbox`.
 
 ## Running it
 
+`payera sandbox --dialect stripe` runs one account in the foreground and prints its address, its keys, a first payment and what
+it does on demand (`--port`, `--webhook-url`, `--store` and more: `payera sandbox --help`). For several accounts:
 `python -m devstack.sandbox.server` with
 
 | variable | meaning |
 |---|---|
 | `PAYERA_LISTEN` | `host:port` of the control API, and of the accounts without a port of their own |
-| `PAYERA_SANDBOX_ACCOUNTS` | JSON file: `[{{"account": "sandbox_a", "api_key": "...", "port": 8191}}, ...]`; `port` may be left out (the account then can't `refuse`), 0 takes a free one |
+| `PAYERA_SANDBOX_ACCOUNTS` | JSON file: `[{{"account": "sandbox_a", "api_key": "...", "port": 8191}}, ...]`; `port` may be left out (the account then can't `refuse`), 0 takes a free one. `dialect` is the API it speaks, with `settings`, `secrets`, `webhook_url`, `webhook_secret` and, while that is being replaced, `webhook_secret_before` |
 | `PAYERA_SANDBOX_STORE` | file in which the books survive a restart (a journal, one line per operation); without it they live as long as the process |
+| `PAYERA_SANDBOX_DESCRIPTIONS` | folder of the PSPs' own API descriptions (`stripe/`, `adyen/`, ...): dialects then refuse requests that are not as described, and answer 500 rather than give an answer that is not; `GET /control/violations` tells of both |
 | `PAYERA_LOG_LEVEL` | `info` |
 
 Every account has its own key, books, idempotency keys and faults.
@@ -113,11 +128,37 @@ On `PAYERA_LISTEN`; it is no part of what a PSP shows to merchants.
 |---|---|
 | `GET /health` | 200 when it serves |
 | `GET /control/accounts` | accounts, ports, faults in force |
-| `PUT /control/accounts/{{account}}/faults` | sets a fault: `mode`, `operation` (`any`, `authorize`, `capture`, `void`, `refund`, `sync`), optional `count` (else until healed), `delay_ms`, `reference` (a prefix). One fault per operation and reference; those with a reference go first |
+| `PUT /control/accounts/{{account}}/faults` | sets a fault: `mode`, `operation` (`any`, `verify`, `authorize`, `increment`, `capture`, `void`, `refund`, `sync`), optional `count` (else until healed), `delay_ms`, `reference` (a prefix). One fault per operation and reference; those with a reference go first |
 | `DELETE /control/accounts/{{account}}/faults` | heals everything, and opens the port again |
+| `GET /control/violations` | what was not as the PSP's description has it: `count`, and the newest with account, place and findings |
+| `PUT /control/accounts/{{account}}/webhooks` | how webhooks are sent: `mode`, `delay_ms` of late ones, `url` |
+| `GET /control/accounts/{{account}}/webhooks` | what was to be sent, with state and attempts; `reference` and `type` are prefixes |
+| `POST /control/accounts/{{account}}/webhooks:release` | delivers what is held and answers when it was; `reference` and `type` (prefixes), `again` for those that were delivered, withheld or failed too |
+| `POST /control/accounts/{{account}}/webhooks:settle` | answers when nothing is queued or to be tried again |
+| `PUT /control/accounts/{{account}}/decisions` | `held`: operations that are only acknowledged, or fail later, then wait to be decided by hand |
+| `POST /control/accounts/{{account}}/decisions` | decides an operation that waits, or lets one that succeeded fail: `type`, `reference`, and `network_code` or `reason` (else what it was meant to get) |
+| `POST /control/accounts/{{account}}/keys:forget` | forgets all idempotency keys, as if their time had passed |
 | `GET /control/truth` | what really happened to money: per charge `authorized`, `captured`, `refunded`, `voided`, `money_moves` and `requests`, and the same per operation; `reference` (exact), `prefix`, `limit`, `after` (a charge id, see `next`); with `reference` also how often each account was asked, acted upon or not |
 
     curl -X PUT localhost:8090/control/accounts/sandbox_a/faults -d '{{"operation": "authorize", "mode": "reset_after", "count": 3}}'
+
+## Webhooks
+
+An account that has a `webhook_url` gets the webhooks of its dialect, signed as that PSP signs them, one after another. One that
+is not answered with 2xx within {ATTEMPT_SECONDS:g} seconds is tried again after {", ".join(f"{seconds:g}" for seconds in RETRY_SECONDS)} seconds, then it has failed. At most
+{MOST_QUEUED:_} wait; more are dropped and counted.
+
+| mode | effect |
+|---|---|
+{{webhooks}}
+
+## Dialects
+
+Every dialect has the same books, magic amounts (in ISO 4217 minor units, whatever units the PSP counts in), faults and control
+API. `refuse` needs a port of the account's own. The books refuse with the reasons told above, and with `amount_not_higher` (an
+increment), `charge_pending` and `charge_declined`; each PSP has its own words for them.
+
+{{dialects}}
 """  # noqa: E501 - lines of a document, of which tables can't be broken
 
 
@@ -132,10 +173,48 @@ def render() -> str:
         ),
         "{amounts}": "\n".join(_amount(entry) for entry in DECLINES.values()),
         "{faults}": "\n".join(_fault(mode) for mode in FaultMode),
+        "{webhooks}": "\n".join(f"| `{mode.value}` | {_WEBHOOK_EFFECTS[mode]} |" for mode in WebhookMode),
+        "{titles}": ", ".join(one.guide.title for one in _dialects()),
+        "{dialects}": "\n".join(line for one in _dialects() for line in _dialect(one)).rstrip(),
     }
     for place, content in parts.items():
         text = text.replace(place, content)
     return text
+
+
+def _dialects() -> list[Dialect]:
+    return [dialect(name) for name in NAMES if name != OWN]
+
+
+def _dialect(one: Dialect) -> list[str]:
+    guide, key = one.guide, one.idempotency
+    needs = [AccountNeed("api_key", one.needs.api_key), AccountNeed("webhook_secret", one.needs.webhook_secret)]
+    settings = [*needs, *one.needs.settings, *one.needs.secrets]
+    hours = key.seconds // 3600
+    return [
+        f"### {guide.title}: `{one.name}`",
+        "",
+        f"{guide.version}. `{key.header}` of up to {key.longest} characters, remembered for {hours} hours.",
+        "",
+        "Calls: " + ", ".join(f"`{call}`" for call in guide.calls) + ".",
+        "",
+        "Webhooks: " + ", ".join(f"`{name}`" for name in guide.webhooks) + ".",
+        "",
+        "| of the account | meaning | if left out |",
+        "|---|---|---|",
+        *(f"| `{need.name}` | {need.meaning} | {f'`{need.default}`' if need.default else ''} |" for need in settings),
+        "",
+        "| trigger | effect |",
+        "|---|---|",
+        *(f"| {_cell(trigger.trigger)} | {_cell(trigger.effect)} |" for trigger in guide.triggers),
+        "",
+        *(f"- {remark}" for remark in guide.remarks),
+        "",
+    ]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _amount(entry: MagicAmount) -> str:

@@ -32,7 +32,9 @@ class FaultOperation(StrEnum):
     """The requests a fault applies to."""
 
     ANY = "any"
+    VERIFY = "verify"
     AUTHORIZE = "authorize"
+    INCREMENT = "increment"
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"

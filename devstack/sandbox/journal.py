@@ -6,13 +6,14 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from devstack.sandbox.books import Record
+from devstack.sandbox.ledger import Decision, Line, Record
 
 _NEWLINE: Final = b"\n"
+_DECISION: Final = b'{"decides"'
 
 
 class Journal:
-    """One JSON line per record, handed to the operating system before the operation takes effect.
+    """One JSON line per record or decision, handed to the operating system before the operation takes effect.
 
     It survives the end of the process, not that of the machine: a sandbox's truth need not outlive a power cut.
     """
@@ -22,7 +23,7 @@ class Journal:
         self._file: BinaryIO | None = None
         self._encoder = msgspec.json.Encoder()
 
-    def open(self) -> Iterator[Record]:
+    def open(self) -> Iterator[Line]:
         """Give what was written earlier, then be ready to append. Without a path, nothing is kept.
 
         A line that a crash cut off is dropped. Raises OSError, or msgspec.DecodeError when the file is no journal.
@@ -31,16 +32,16 @@ class Journal:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         whole = self._read(self._path)
-        decoder = msgspec.json.Decoder(Record)
+        records, decisions = msgspec.json.Decoder(Record), msgspec.json.Decoder(Decision)
         for line in whole.splitlines():
-            yield decoder.decode(line)
+            yield decisions.decode(line) if line.startswith(_DECISION) else records.decode(line)
         self._file = self._path.open("ab", buffering=0)
         self._file.truncate(len(whole))
 
-    def write(self, record: Record) -> None:
-        """Append a record."""
+    def write(self, line: Line) -> None:
+        """Append a line."""
         if self._file is not None:
-            self._file.write(self._encoder.encode(record) + _NEWLINE)
+            self._file.write(self._encoder.encode(line) + _NEWLINE)
 
     def close(self) -> None:
         """Close the file."""

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from devstack.sandbox.books import OperationType
 from devstack.sandbox.faults import FaultOperation
+from devstack.sandbox.ledger import OperationType
 
 LARGEST_BODY_BYTES: Final = 65536
 LONGEST_KEY: Final = 255
@@ -150,7 +150,7 @@ def read_question(path: str, query: str) -> Question:
         raise ApiError(400, "invalid_request", f"there are more than {MOST_PARAMETERS} parameters") from None
     reference = "".join(parameters.get("reference", ()))
     kind = "".join(parameters.get("type", ()))
-    if not reference or kind not in {type_.value for type_ in OperationType}:
+    if not reference or kind not in {type_.value for type_ in _DECODERS}:
         raise ApiError(400, "invalid_request", "reference and type are required")
     return Question(OperationType(kind), reference)
 

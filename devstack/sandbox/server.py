@@ -1,19 +1,22 @@
 """The sandbox PSP process: `python -m devstack.sandbox.server`."""
 
 import asyncio
-import datetime as dt
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
-from devstack.sandbox.api import AccountApi, unauthorized
 from devstack.sandbox.books import Books
+from devstack.sandbox.conformity import Conformity, Violations, load_descriptions
 from devstack.sandbox.control import Control, ControlledAccount
+from devstack.sandbox.dialects.registry import OWN, dialect
+from devstack.sandbox.engine import AccountEngine
 from devstack.sandbox.journal import Journal
 from devstack.sandbox.listeners import Listener
-from devstack.sandbox.settings import AccountEntry, SandboxSettings, load_accounts
+from devstack.sandbox.settings import AccountEntry, SandboxSettings, completed, load_accounts
 from mesh.process import run
 from mesh.settings import SettingsError, load
 from mesh.telemetry import configure_logging
@@ -24,11 +27,25 @@ STOP_SECONDS: Final = 0.5
 class Sandbox:
     """The whole PSP: `open` it, use `control_port` and `ports`, `close` it."""
 
-    def __init__(self, *, listen: str, accounts: list[AccountEntry], journal: Journal) -> None:
+    def __init__(
+        self,
+        *,
+        listen: str,
+        accounts: list[AccountEntry],
+        journal: Journal,
+        descriptions: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._host, _, port = listen.rpartition(":")
         self._control_port = int(port)
         self._journal = journal
-        self._books = {entry.account: Books(entry.account, journal.write) for entry in accounts}
+        self._clock = clock
+        self.violations = Violations()
+        self._books = {entry.account: Books(entry.account, journal.write, clock) for entry in accounts}
+        self._dialects = {name: dialect(name) for name in {entry.dialect for entry in accounts}}
+        self._descriptions = load_descriptions(
+            descriptions, {name: one.description for name, one in self._dialects.items()}
+        )
         self._accounts = {
             entry.account: self._account(entry, position) for position, entry in enumerate(accounts, start=1)
         }
@@ -53,18 +70,20 @@ class Sandbox:
         for account in self._accounts.values():
             if account.listener is not None:
                 await account.listener.open()
-        self._runner = web.AppRunner(
-            Control(self._accounts).application(), access_log=None, shutdown_timeout=STOP_SECONDS
-        )
+        control = Control(self._accounts, self.violations, dialect(OWN))
+        self._runner = web.AppRunner(control.application(), access_log=None, shutdown_timeout=STOP_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._control_port).start()
         self._control_port = self._runner.addresses[0][1]
+        for name, port in self.ports.items():
+            self._accounts[name].api.base_url = f"http://{self._host}:{port}"
 
     async def close(self) -> None:
         """Stop listening and close the journal."""
         for account in self._accounts.values():
             if account.listener is not None:
                 await account.listener.close()
+            await account.api.webhooks.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._journal.close()
@@ -81,20 +100,16 @@ class Sandbox:
             raise SettingsError(message) from None
 
     def _account(self, entry: AccountEntry, position: int) -> ControlledAccount:
-        api = AccountApi(
-            name=entry.account,
-            api_key=entry.api_key,
+        spoken = self._dialects[entry.dialect]
+        api = AccountEngine(
+            account=completed(entry, spoken.needs),
             position=position,
             books=self._books[entry.account],
-            today=_today,
+            dialect=spoken,
+            conformity=Conformity(entry.account, self._descriptions[entry.dialect], self.violations),
+            clock=self._clock,
         )
-
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            if not api.accepts(request.headers.get("Authorization", "")):
-                return unauthorized()
-            return await api.handle(request)
-
-        listener = Listener(self._host, entry.port, handle) if entry.port is not None else None
+        listener = Listener(self._host, entry.port, api.serve) if entry.port is not None else None
         return ControlledAccount(api, listener)
 
 
@@ -106,6 +121,7 @@ async def serve(stop: asyncio.Event, environment: Mapping[str, str]) -> None:
         listen=settings.listen,
         accounts=load_accounts(settings.sandbox_accounts),
         journal=Journal(settings.sandbox_store),
+        descriptions=settings.sandbox_descriptions,
     )
     try:
         await sandbox.open()
@@ -118,11 +134,6 @@ async def serve(stop: asyncio.Event, environment: Mapping[str, str]) -> None:
 async def main(stop: asyncio.Event) -> None:
     """Serve until told to stop."""
     await serve(stop, os.environ)
-
-
-def _today() -> tuple[int, int]:
-    now = dt.datetime.now(dt.UTC)
-    return now.year, now.month
 
 
 if __name__ == "__main__":

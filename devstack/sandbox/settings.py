@@ -1,28 +1,50 @@
 """The settings and accounts of the sandbox PSP."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
 from mesh.settings import SettingsError
 
+if TYPE_CHECKING:
+    from devstack.sandbox.dialects.contract import AccountNeeds
+
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings from PAYERA_* variables; without a store, the truth lives as long as the process."""
+    """Settings from PAYERA_* variables; without a store, the truth lives as long as the process.
+
+    With `sandbox_descriptions`, a folder of the PSPs' own API descriptions, dialects check what they get and send.
+    """
 
     listen: str
     sandbox_accounts: Path
     sandbox_store: Path | None = None
+    sandbox_descriptions: Path | None = None
     log_level: str = "info"
 
 
 class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One account. With a `port` of its own it can refuse connections; without one it is served on PAYERA_LISTEN."""
+    """One account. With a `port` of its own it can refuse connections; without one it is served on PAYERA_LISTEN.
+
+    `dialect` is the wire API it speaks; `settings`, `secrets` and the webhook secret are what that one needs. While the
+    webhook secret is being replaced, the one before it signs too where the PSP signs with both.
+    """
 
     account: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     api_key: Annotated[str, msgspec.Meta(min_length=8)]
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
+    dialect: str = "payera"
+    settings: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    webhook_url: str = ""
+    webhook_secret: str = ""
+    webhook_secret_before: str = ""
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"AccountEntry(account={self.account!r}, dialect={self.dialect!r}, port={self.port!r})"
 
 
 def load_accounts(path: Path) -> list[AccountEntry]:
@@ -40,7 +62,25 @@ def load_accounts(path: Path) -> list[AccountEntry]:
     ):
         message = f"{path}: every account needs a name and a key of its own"
         raise SettingsError(message)
+    for entry in entries:
+        if entry.webhook_url and urlsplit(entry.webhook_url).scheme not in {"http", "https"}:
+            message = f"{path}: the webhook_url of {entry.account} is no http or https address"
+            raise SettingsError(message)
     if not entries:
         message = f"{path} names no account"
         raise SettingsError(message)
     return entries
+
+
+def completed(entry: AccountEntry, needs: "AccountNeeds") -> AccountEntry:
+    """Give an account with the defaults of its dialect. Raises SettingsError for one that lacks or has too much."""
+    given = {"settings": entry.settings, "secrets": entry.secrets}
+    whole: dict[str, dict[str, str]] = {}
+    for kind, wanted in (("settings", needs.settings), ("secrets", needs.secrets)):
+        missing = [need.name for need in wanted if need.default is None and need.name not in given[kind]]
+        unknown = sorted(set(given[kind]) - {need.name for need in wanted})
+        if missing or unknown:
+            message = f"account {entry.account}: {kind} missing: {missing}, unknown: {unknown}"
+            raise SettingsError(message)
+        whole[kind] = {need.name: need.default or "" for need in wanted} | given[kind]
+    return msgspec.structs.replace(entry, settings=whole["settings"], secrets=whole["secrets"])

@@ -1,5 +1,6 @@
 """Answers of the sandbox PSP on the wire, the proper ones and the broken ones."""
 
+import http
 import socket
 import struct
 from typing import Final
@@ -7,7 +8,8 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-JSON: Final = "application/json"
+from devstack.sandbox.incoming import JSON, Reply
+
 #: Linger on, for zero seconds: closing then sends a reset instead of a farewell.
 _ABORTIVE: Final = struct.pack("ii", 1, 0)
 
@@ -15,11 +17,6 @@ _ABORTIVE: Final = struct.pack("ii", 1, 0)
 def json_response(status: int, body: object) -> web.Response:
     """Give a proper answer."""
     return web.Response(status=status, body=msgspec.json.encode(body), content_type=JSON)
-
-
-def server_error() -> web.Response:
-    """Give an error from which nothing can be learnt."""
-    return web.Response(status=500, text="Internal Server Error\n")
 
 
 def garbage() -> web.Response:
@@ -38,12 +35,15 @@ def reset(request: web.BaseRequest) -> web.Response:
     return web.Response()
 
 
-def truncated(request: web.BaseRequest, body: object) -> web.Response:
+def truncated(request: web.BaseRequest, reply: Reply) -> web.Response:
     """Announce a whole body and send half of it; the answer given back goes nowhere."""
     transport = request.transport
     if transport is not None:
-        content = msgspec.json.encode(body)
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\nContent-Length: {len(content)}\r\n\r\n"
+        content = reply.content()
+        status = f"{reply.status} {http.HTTPStatus(reply.status).phrase}"
+        # An answer without a body is announced with one that never comes.
+        length = max(len(content), 1)
+        head = f"HTTP/1.1 {status}\r\nContent-Type: {reply.content_type or JSON}\r\nContent-Length: {length}\r\n\r\n"
         transport.write(head.encode() + content[: len(content) // 2])
         transport.close()
     return web.Response()

@@ -1,5 +1,6 @@
-"""What goes into the path of a request's address."""
+"""What goes into a request's address and headers, where a stray character would mean something else."""
 
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -9,6 +10,18 @@ from psp_connectors.domain.declines import DeclineCode
 _LEAVING: Final = frozenset({"", ".", ".."})
 """Segments that name another place, escaped too: clients and servers take `%2E%2E` for `..`."""
 
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
+
+
+def header_key(key: str, longest: int) -> str:
+    """Give an idempotency key as the value of a header (RFC 9110, 5.5: visible ASCII), whole.
+
+    Raises Unsendable for one that is empty, longer than the PSP takes, or has other characters.
+    """
+    if len(key) > longest or _VISIBLE.match(key) is None:
+        raise Unsendable(DeclineCode.INVALID_REQUEST, f"the PSP takes keys of 1 to {longest} visible characters")
+    return key
+
 
 def path_segment(identifier: str) -> str:
     """Give an identifier as one segment of a path (RFC 3986, 3.3), whatever characters it has.
@@ -17,4 +30,5 @@ def path_segment(identifier: str) -> str:
     """
     if identifier in _LEAVING:
         raise Unsendable(DeclineCode.INVALID_REQUEST, "the reference can't stand in an address")
-    return quote(identifier, safe="")
+    # Some servers resolve `..%2F` as well.
+    return quote(identifier, safe="").replace("..", "%2E%2E")

@@ -128,7 +128,7 @@ def test_modifications_name_the_payment_and_their_own_reference(name: str, path:
 
 def test_a_reference_can_not_leave_its_place_in_the_address() -> None:
     request = ADYEN.build(replace(capture(), psp_reference="../a?b#c"), adyen_account())
-    assert request.url == "https://checkout-test.adyen.com/v72/payments/..%2Fa%3Fb%23c/captures"
+    assert request.url == "https://checkout-test.adyen.com/v72/payments/%2E%2E%2Fa%3Fb%23c/captures"
 
 
 def test_secrets_are_in_no_address_and_no_repr() -> None:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import quote
 
 from mesh.money import Money
 from psp_connectors.connectors.adyen.capabilities import (
@@ -18,6 +17,7 @@ from psp_connectors.connectors.adyen.capabilities import (
     RETURN_URL,
 )
 from psp_connectors.connectors.adyen.money import UNITS, to_amount
+from psp_connectors.domain.addresses import header_key, path_segment
 from psp_connectors.domain.cards import Card
 from psp_connectors.domain.connector import Account, Unsendable
 from psp_connectors.domain.declines import DeclineCode
@@ -105,14 +105,13 @@ def build(operation: Operation, account: Account) -> HttpRequest:
     """
     if isinstance(operation, Sync):
         raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "Adyen has no call that gives a payment")
-    if not 0 < len(operation.idempotency_key) <= KEY_MAX_LENGTH:
-        raise Unsendable(DeclineCode.INVALID_REQUEST, f"Adyen takes keys of 1 to {KEY_MAX_LENGTH} characters")
+    key = header_key(operation.idempotency_key, KEY_MAX_LENGTH)
     if not 0 < len(operation.reference) <= _LONGEST_REFERENCE:
         raise Unsendable(DeclineCode.INVALID_REQUEST, f"Adyen takes references of 1 to {_LONGEST_REFERENCE} characters")
     if not account.settings.get(MERCHANT_ACCOUNT):
         raise Unsendable(CallCode.ACCOUNT_NOT_CONFIGURED, "the account has no merchant account code")
     path, fields = _call_of(operation, account)
-    return request_to(account, path, fields, {"Idempotency-Key": operation.idempotency_key})
+    return request_to(account, path, fields, {"Idempotency-Key": key})
 
 
 def request_to(
@@ -132,7 +131,7 @@ def request_to(
 def _call_of(operation: CardOperation | Increment | Capture | Void | Refund, account: Account) -> tuple[str, Fields]:
     if isinstance(operation, Authorization | Verification):
         return "/payments", _payment(operation, account)
-    payment = f"/payments/{quote(operation.psp_reference, safe='')}"
+    payment = f"/payments/{path_segment(operation.psp_reference)}"
     fields: Fields = {"reference": operation.reference}
     match operation:
         case Increment():

@@ -64,6 +64,7 @@ _REVERSALS: Final[Mapping[str, OperationKind]] = MappingProxyType(
 _PAYMENT_PREFIX: Final = "pay_"
 _BRANDS: Final = MappingProxyType({"mc": "mastercard"})
 _SIGNATURE_BYTES: Final = 32
+_LATEST: Final = 253_402_300_799  # the last second of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +262,8 @@ def _seconds(date: str) -> int:
     """Give the time of an event in seconds since the epoch; 0 for a time without a zone, or for none."""
     try:
         moment = datetime.fromisoformat(date)
-        return int(moment.timestamp()) if moment.tzinfo is not None else 0
+        seconds = int(moment.timestamp()) if moment.tzinfo is not None else 0
     except (ValueError, OverflowError):
         return 0
+    # The signature does not cover the date.
+    return seconds if 0 < seconds <= _LATEST else 0

@@ -9,11 +9,11 @@ import ipaddress
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote
 
 from mesh.money import Money
 from psp_connectors.connectors.checkout.capabilities import LONGEST_KEY
 from psp_connectors.connectors.checkout.money import to_psp_amount
+from psp_connectors.domain.addresses import header_key, path_segment
 from psp_connectors.domain.connector import Account, Unsendable
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.details import (
@@ -97,8 +97,7 @@ def build(operation: Operation, account: Account) -> HttpRequest:
     """Give the request for an operation; raises Unsendable for what can't be put to Checkout.com."""
     if isinstance(operation, Sync):
         return _question(operation, account)
-    if not 0 < len(operation.idempotency_key) <= LONGEST_KEY or not operation.idempotency_key.isascii():
-        raise Unsendable(DeclineCode.INVALID_REQUEST, "the idempotency key does not fit this PSP")
+    key = header_key(operation.idempotency_key, LONGEST_KEY)
     if len(operation.reference) > _LONGEST_REFERENCE:
         raise Unsendable(DeclineCode.INVALID_REQUEST, "the reference is longer than this PSP takes")
     path, fields = _call_of(operation, account)
@@ -106,7 +105,7 @@ def build(operation: Operation, account: Account) -> HttpRequest:
     headers = {
         **headers_of(account),
         "Content-Type": content_type,
-        "Cko-Idempotency-Key": operation.idempotency_key,
+        "Cko-Idempotency-Key": key,
     }
     return HttpRequest(method="POST", url=f"{account.base_url}/payments{path}", headers=headers, body=body)
 
@@ -117,8 +116,8 @@ def headers_of(account: Account) -> dict[str, str]:
 
 
 def payment_url(account: Account, psp_reference: str) -> str:
-    """Give the address of a payment."""
-    return f"{account.base_url}/payments/{quote(psp_reference, safe='')}"
+    """Give the address of a payment; raises Unsendable for an id that can't stand in one."""
+    return f"{account.base_url}/payments/{path_segment(psp_reference)}"
 
 
 def _question(operation: Sync, account: Account) -> HttpRequest:
@@ -136,7 +135,7 @@ def _call_of(operation: Action, account: Account) -> tuple[str, dict[str, Any]]:
             return "", _payment(operation, account) | {"amount": 0, "currency": operation.currency}
         case Authorization():
             return "", _payment(operation, account) | _charge(operation, account)
-    path = f"/{quote(operation.psp_reference, safe='')}"
+    path = f"/{path_segment(operation.psp_reference)}"
     match operation:
         case Increment():
             fields = _modification(operation, OperationKind.INCREMENT)

@@ -25,6 +25,7 @@ from psp_connectors.domain.reading import integer_at, mapping_at, text_at, truth
 
 _UNCHECKED: Final = (Check.NOT_CHECKED, Check.NOT_CHECKED)
 _SECOND: Final = len("2019-09-10T10:11:12")
+_LATEST: Final = 253_402_300_799  # the last second of the year 9999
 
 
 def outline(answer: Mapping[str, Any], psp_reference: str, amount: Money | None) -> Outcome:
@@ -110,7 +111,8 @@ def seconds_of(text: str) -> int:
     except ValueError:
         return 0
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return max(int(moment.timestamp()), 0)
+    seconds = int(moment.timestamp())
+    return seconds if 0 < seconds <= _LATEST else 0
 
 
 def _card(source: Mapping[str, Any]) -> CardSummary | None:

@@ -10,12 +10,12 @@ DUPLICATE_INVOICE_ID (unless the merchant switched that off) instead of charging
 
 import re
 from typing import Final
-from urllib.parse import quote
 
 from mesh.money import Money
 from psp_connectors.connectors.paypal.capabilities import LONGEST_KEY
 from psp_connectors.connectors.paypal.codes import network_of
 from psp_connectors.connectors.paypal.money import to_paypal
+from psp_connectors.domain.addresses import header_key, path_segment
 from psp_connectors.domain.cards import Card
 from psp_connectors.domain.connector import Account, Unsendable
 from psp_connectors.domain.declines import DeclineCode
@@ -75,13 +75,12 @@ def build(operation: Operation, account: Account) -> HttpRequest:
     headers = {"Authorization": f"Bearer {account.access_token.reveal()}", "Accept": "application/json"}
     if isinstance(operation, Sync):
         return HttpRequest(method="GET", url=account.base_url + _question(operation), headers=headers)
-    if not 1 <= len(operation.idempotency_key) <= LONGEST_KEY:
-        raise Unsendable(DeclineCode.INVALID_REQUEST, "PayPal takes request ids of 1 to 108 characters")
+    key = header_key(operation.idempotency_key, LONGEST_KEY)
     path, fields = _call_of(operation)
     content_type, body = json_body(fields) if fields else ("application/json", b"")
     headers |= {
         "Content-Type": content_type,
-        "PayPal-Request-Id": operation.idempotency_key,
+        "PayPal-Request-Id": key,
         "Prefer": "return=representation",
     }
     return HttpRequest(method="POST", url=account.base_url + path, headers=headers, body=body)
@@ -95,15 +94,15 @@ def _question(operation: Sync) -> str:
         raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "PayPal can be asked by its own ids only")
     match operation.kind:
         case OperationKind.AUTHORIZE if identifier.startswith(ORDER_PREFIX):
-            return f"{ORDERS}/{_segment(identifier.removeprefix(ORDER_PREFIX))}"
+            return f"{ORDERS}/{path_segment(identifier.removeprefix(ORDER_PREFIX))}"
         case OperationKind.AUTHORIZE:
-            return f"{CAPTURES if operation.capture else AUTHORIZATIONS}/{_segment(identifier)}"
+            return f"{CAPTURES if operation.capture else AUTHORIZATIONS}/{path_segment(identifier)}"
         case OperationKind.CAPTURE:
-            return f"{CAPTURES}/{_segment(identifier)}"
+            return f"{CAPTURES}/{path_segment(identifier)}"
         case OperationKind.VOID:
-            return f"{AUTHORIZATIONS}/{_segment(identifier)}"
+            return f"{AUTHORIZATIONS}/{path_segment(identifier)}"
         case OperationKind.REFUND:
-            return f"{REFUNDS}/{_segment(identifier)}"
+            return f"{REFUNDS}/{path_segment(identifier)}"
         case OperationKind.VERIFY | OperationKind.INCREMENT:
             raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "PayPal has no such operation")
 
@@ -113,30 +112,26 @@ def _call_of(operation: Action) -> tuple[str, dict[str, object]]:
         case Authorization():
             return ORDERS, _order(operation)
         case Capture():
-            return f"{AUTHORIZATIONS}/{_segment(operation.psp_reference)}/capture", {
+            return f"{AUTHORIZATIONS}/{path_segment(operation.psp_reference)}/capture", {
                 "amount": to_paypal(operation.amount),
                 "invoice_id": operation.reference,
                 "final_capture": operation.final,
             }
         case Void():
-            return f"{AUTHORIZATIONS}/{_segment(operation.psp_reference)}/void", {}
+            return f"{AUTHORIZATIONS}/{path_segment(operation.psp_reference)}/void", {}
         case Refund():
             if not operation.capture_psp_reference:
                 raise Unsendable(
                     DeclineCode.INVALID_AMOUNT,
                     "PayPal gives back one capture at a time, and no single capture has this amount left",
                 )
-            return f"{CAPTURES}/{_segment(operation.capture_psp_reference)}/refund", {
+            return f"{CAPTURES}/{path_segment(operation.capture_psp_reference)}/refund", {
                 "amount": to_paypal(operation.amount),
                 "custom_id": operation.reference,
                 "invoice_id": operation.reference,
             }
         case Verification() | Increment():
             raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "PayPal has no such operation for cards")
-
-
-def _segment(identifier: str) -> str:
-    return quote(identifier, safe="").replace(".", "%2E")
 
 
 def _order(operation: Authorization) -> dict[str, object]:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from psp_connectors.connectors.sandbox.codes import REASONS, REFUSALS
 from psp_connectors.connectors.sandbox.money import from_psp_amount, to_psp_amount
-from psp_connectors.domain.addresses import path_segment
+from psp_connectors.domain.addresses import header_key, path_segment
 from psp_connectors.domain.capabilities import DAY_SECONDS, AskBy, Capabilities, Feature, OperationCapability
 from psp_connectors.domain.cards import CardSummary
 from psp_connectors.domain.connector import Account, AccountShape, Connector, Unsendable
@@ -60,7 +60,7 @@ def build(operation: Operation, account: Account) -> HttpRequest:
     path, fields = _call_of(operation)
     content_type, body = json_body(fields)
     headers["Content-Type"] = content_type
-    headers["Idempotency-Key"] = operation.idempotency_key
+    headers["Idempotency-Key"] = header_key(operation.idempotency_key, CAPABILITIES.idempotency_key_max_length)
     return HttpRequest(method="POST", url=f"{account.base_url}/v1/charges{path}", headers=headers, body=body)
 
 

@@ -1,13 +1,13 @@
 """What the PSP accounts can do is asked for beside the calls, and serves on while the connectors are away."""
 
 import asyncio
+import time
 from typing import Any
 
 import grpc
 import pytest
 from payera.connectors.v1 import connector_service_pb2 as messages
 
-from gateway_svc.adapters.connectors import capabilities
 from gateway_svc.adapters.connectors.capabilities import KnownAccounts
 from gateway_svc.domain.resolution import NO_ACCOUNT, NO_MEANS, Means
 from mesh.reasons import Reason
@@ -44,7 +44,7 @@ def known(listing: Listing) -> KnownAccounts:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(capabilities.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -105,5 +105,10 @@ async def test_what_accounts_take_is_told_in_the_cores_words(known: KnownAccount
     entry.amount_limits.add(currency="EUR", smallest=50, largest=99)
     await known.means("psp_a", "CAPTURE")
     takes = known.takes()["psp_a"]
-    assert (takes.disabled, takes.merchant_id, takes.brands, takes.currencies) == (True, "mer_1", {"visa"}, {"EUR"})
+    assert (takes.disabled, takes.merchant_id, takes.brands, takes.currencies) == (
+        True,
+        "mer_1",
+        frozenset({"visa"}),
+        frozenset({"EUR"}),
+    )
     assert takes.limits == {"EUR": (50, 99)}

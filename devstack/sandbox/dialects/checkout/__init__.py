@@ -1,0 +1,1 @@
+"""Checkout.com's wire API over the sandbox's books."""

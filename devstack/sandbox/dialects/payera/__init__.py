@@ -1,0 +1,1 @@
+"""The sandbox PSP's own API."""
