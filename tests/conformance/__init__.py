@@ -6,7 +6,8 @@ Descriptions (`devstack.descriptions`), by the fixture of `material`:
 
     def test_requests(psp_descriptions: Descriptions) -> None:
         request = STRIPE.build(operation, account)
-        assert request_findings(psp_descriptions("stripe"), request) == []
+        description = psp_descriptions("stripe")
+        assert description.request_findings(request.method, request.url, request.headers, request.body) == []
 
 A finding is `place: what`; no finding means valid, and no property that the description does not declare. A field that
 the PSP documents elsewhere goes into `devstack/descriptions/amendments.py`, with its source. `description.examples()`

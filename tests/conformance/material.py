@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from devstack.descriptions import Description, Example, ExampleKind, default_folder, load
-from psp_connectors.domain.http import HttpRequest
+from devstack.descriptions import Description, default_folder, load
 
 ABSENT = "the PSP material at ../shared/psp is not there"
 PSPS = ("adyen", "checkout", "paypal", "stripe")
@@ -37,20 +36,6 @@ def psp_descriptions() -> Descriptions:
         return loaded[name]
 
     return give
-
-
-def request_findings(description: Description, request: HttpRequest) -> list[str]:
-    return description.request_findings(request.method, request.url, request.headers, request.body)
-
-
-def examples_of(psp: str, *kinds: ExampleKind) -> list[Any]:
-    """Give a PSP's examples as parameters of a test; one skipped parameter when the material is not there."""
-    folder = specs_folder()
-    if folder is None:
-        return [pytest.param(None, id="absent", marks=pytest.mark.skip(reason=ABSENT))]
-    wanted = kinds or tuple(ExampleKind)
-    examples: list[Example] = [example for example in load(folder, psp).examples() if example.kind in wanted]
-    return [pytest.param(example, id=example.label) for example in examples]
 
 
 def vectors_of(psp: str) -> list[Any]:

@@ -17,7 +17,7 @@ from psp_connectors.domain.operations import (
     kind_of,
 )
 from psp_connectors.domain.outcomes import OutcomeKind
-from tests.contract.connector_suite import ConnectorSuite, response
+from tests.contract.connector_suite import ConnectorSuite, changed, response
 from tests.fakes.connectors import adyen, checkout, paypal
 from tests.fakes.connectors.ports import API_KEY, authorization
 
@@ -60,7 +60,17 @@ class TestAdyen(ConnectorSuite):
         if name == "merchantReference":
             # `additionalData` has our reference too, and counts when the place of its own is empty.
             return new is ... or new is None
+        if name.startswith("amount."):
+            # An answer need not repeat the amount; one that does so by half is tried below.
+            return new is ...
         return name == "pspReference" and is_other_identifier(new)
+
+    def test_half_an_amount_is_no_success(self) -> None:
+        for operation in self.operations():
+            document = self.document_of(operation)
+            for name in ("value", "currency") if "amount" in document else ():
+                half = changed(document, ("amount", name), ...)
+                assert not self.is_success(operation, self.understood(operation, self.with_document(operation, half)))
 
 
 class TestCheckout(ConnectorSuite):
