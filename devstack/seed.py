@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -40,7 +41,7 @@ def seed(configuration: Configuration) -> SeededMerchant:
         scope: expect_ok(operator.post(path, {"scope": scope}, money=False), "creating an API key")["key"]
         for scope in ("SECRET", "PUBLISHABLE")
     }
-    _set_priorities(configuration, merchant["id"])
+    set_priorities(configuration, merchant["id"], PSP_ACCOUNTS)
     return SeededMerchant(merchant["id"], keys["SECRET"], keys["PUBLISHABLE"], operator_key)
 
 
@@ -69,7 +70,8 @@ def _register_operator_key(configuration: Configuration, key: str) -> None:
         )
 
 
-def _set_priorities(configuration: Configuration, merchant_id: str) -> None:
+def set_priorities(configuration: Configuration, merchant_id: str, accounts: Sequence[str]) -> None:
+    """Say to which PSP accounts a merchant's payments go, best first."""
     import grpc
     from payera.router.v1 import router_service_pb2, router_service_pb2_grpc
 
@@ -77,7 +79,7 @@ def _set_priorities(configuration: Configuration, merchant_id: str) -> None:
 
     credentials = Identity(configuration.tls_directory(OPERATOR_IDENTITY)).channel_credentials()
     options = [("grpc.ssl_target_name_override", "router_svc.payera.internal")]
-    priorities = [router_service_pb2.Priority(account=account) for account in PSP_ACCOUNTS]
+    priorities = [router_service_pb2.Priority(account=account) for account in accounts]
     request = router_service_pb2.SetPrioritiesRequest(merchant_id=merchant_id, priorities=priorities)
     with grpc.secure_channel(configuration.address(PortName.ROUTER), credentials, options=options) as channel:
         router_service_pb2_grpc.RouterServiceStub(channel).SetPriorities(request, timeout=CALL_SECONDS)
