@@ -5,7 +5,7 @@ the tests. The stored procedures check the same transitions once more under the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, may_cascade
@@ -16,6 +16,7 @@ from gateway_svc.domain.payment import (
     Candidate,
     CaptureMethod,
     Modification,
+    ModificationKind,
     ModificationStatus,
     Payment,
     PaymentStatus,
@@ -144,6 +145,7 @@ def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked
     UNKNOWN, and one that the PSP has acknowledged PENDING, until the PSP says approved or declined; the payment stays
     PROCESSING.
     """
+    outcome = _believed(outcome, payment.amount)
     if outcome.kind is OutcomeKind.APPROVED:
         return _verdict(AttemptStatus.APPROVED, approved_status(payment.capture_method), outcome)
     repeated = asked or attempt.asks > 0 or attempt.status is AttemptStatus.PENDING
@@ -192,6 +194,8 @@ def judge_modification(modification: Modification, outcome: Outcome, *, asked: b
     ``asked`` tells that the outcome came from a sync, a repetition or a webhook: "not sent" then says nothing of the
     first call.
     """
+    if modification.kind is not ModificationKind.VOID:
+        outcome = _believed(outcome, modification.amount)
     pending = modification.status is ModificationStatus.PENDING
     repeated = asked or modification.asks > 0 or pending
     if outcome.kind is OutcomeKind.APPROVED:
@@ -257,6 +261,13 @@ def _settle(last: Attempt, means: Means) -> PaymentStep:
     if isinstance(resolution, Await):
         return AwaitAttempt(last, resolution.delay_ms)
     return ReviewAttempt(last)
+
+
+def _believed(outcome: Outcome, asked: int) -> Outcome:
+    """Give the outcome, UNKNOWN when it approves another amount than was asked for: nobody can say what was done."""
+    if outcome.kind is not OutcomeKind.APPROVED or outcome.amount in {0, asked}:
+        return outcome
+    return replace(outcome, kind=OutcomeKind.UNKNOWN, code="amount_mismatch")
 
 
 def _is_definite(decline: Outcome, *, asked: bool) -> bool:

@@ -1,6 +1,7 @@
 """Remembers what the PSP accounts can do, as the connectors list it."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,17 +50,17 @@ class KnownAccounts:
     def __init__(self, stub: "stubs.ConnectorServiceAsyncStub") -> None:
         self._stub = stub
         self._accounts: Mapping[str, KnownAccount] | None = None
-        self._asked_at = 0.0
+        self._asked_at = -math.inf
         self._asking: asyncio.Task[None] | None = None
 
     async def means(self, account: str, operation: str) -> Means:
         """Give what the PSP offers to settle an operation; refuses with UNAVAILABLE while nothing is known."""
+        if self._accounts is None:
+            if self._is_asking() or self._is_old(PAUSE_SECONDS):
+                await asyncio.shield(self._ask())
+        elif self._is_old(FRESH_SECONDS):
+            self._ask()
         accounts = self._accounts
-        if accounts is None or self._is_old(PAUSE_SECONDS if accounts is None else FRESH_SECONDS):
-            asking = self._ask()
-            if accounts is None:
-                await asyncio.shield(asking)
-                accounts = self._accounts
         if accounts is None:
             raise Refusal(Reason.UNAVAILABLE)
         known = accounts.get(account)
@@ -67,7 +68,7 @@ class KnownAccounts:
 
     def takes(self) -> Mapping[str, AccountTakes]:
         """Give what is known of which payments the accounts take; empty while nothing is known."""
-        if self._is_old(FRESH_SECONDS):
+        if self._is_old(FRESH_SECONDS if self._accounts is not None else PAUSE_SECONDS):
             self._ask()
         accounts = self._accounts or {}
         return {name: known.takes for name, known in accounts.items()}
@@ -75,9 +76,12 @@ class KnownAccounts:
     def _is_old(self, seconds: float) -> bool:
         return time.monotonic() - self._asked_at >= seconds
 
+    def _is_asking(self) -> bool:
+        return self._asking is not None and not self._asking.done()
+
     def _ask(self) -> "asyncio.Task[None]":
         """Ask for the list unless that is being done; a failure leaves all as it was."""
-        if self._asking is None or self._asking.done():
+        if self._asking is None or not self._is_asking():
             self._asked_at = time.monotonic()
             self._asking = asyncio.create_task(self._list())
         return self._asking

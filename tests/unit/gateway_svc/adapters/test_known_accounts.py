@@ -64,6 +64,7 @@ async def test_nothing_is_planned_while_nothing_is_known(
         with pytest.raises(Refusal) as caught:
             await known.means("psp_a", "CAPTURE")
         assert caught.value.reason is Reason.UNAVAILABLE
+    assert listing.asked == 1, "a list that could not be had is not asked for at once again"
     clock[0] += 2
     listing.answer = capabilities_of(["psp_a"])
     assert await known.means("psp_a", "CAPTURE") == FULL

@@ -34,6 +34,7 @@ from gateway_svc.domain.payment import (
     AttemptStatus,
     CaptureMethod,
     Modification,
+    ModificationKind,
     ModificationStatus,
     Payment,
     PaymentStatus,
@@ -266,6 +267,29 @@ def test_a_repetition_taken_for_a_duplicate_is_no_decline_of_the_first_call(*, a
     assert judge_attempt(open_payment, last, duplicate, asked=asked).attempt_status is AttemptStatus.UNKNOWN
     refund = modification(ModificationStatus.UNKNOWN, asks=2, not_founds=2)
     assert judge_modification(refund, duplicate, asked=asked).status is ModificationStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("amount", [1, 1049, 1051, 105000])
+def test_an_approval_of_another_amount_is_unknown(amount: int) -> None:
+    begun = payment()
+    other = Outcome(OutcomeKind.APPROVED, psp_reference="psp_1", amount=amount)
+    verdict = judge_attempt(begun, begun.attempts[0], other, asked=False)
+    assert (verdict.attempt_status, verdict.payment_status) == (AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING)
+    assert verdict.code == "amount_mismatch"
+    for kind in (ModificationKind.CAPTURE, ModificationKind.REFUND):
+        judged_so = judge_modification(modification(kind=kind), other, asked=False)
+        assert judged_so.status is ModificationStatus.UNKNOWN
+
+
+def test_an_approval_of_the_amount_and_of_none_is_one() -> None:
+    begun = payment()
+    for amount in (0, begun.amount):
+        same = Outcome(OutcomeKind.APPROVED, psp_reference="psp_1", amount=amount)
+        assert judge_attempt(begun, begun.attempts[0], same, asked=False).attempt_status is AttemptStatus.APPROVED
+    # What a PSP says of a void's amount is that of the authorization.
+    void = modification(kind=ModificationKind.VOID, amount=0)
+    released = Outcome(OutcomeKind.APPROVED, psp_reference="psp_1", amount=1050)
+    assert judge_modification(void, released, asked=False).status is ModificationStatus.SUCCEEDED
 
 
 def test_a_first_call_that_is_declined_as_a_duplicate_is_declined() -> None:
