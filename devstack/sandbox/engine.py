@@ -1,6 +1,7 @@
 """Serves one account: what all dialects have in common, from credentials and faults to answers and webhooks."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -99,7 +100,7 @@ class AccountEngine:
             return response_of(self.dialect.failed())
         done = await self._done(asked, desk, fault)
         if mode is FaultMode.DUPLICATE and isinstance(asked, Act):
-            self.books.request_came(asked.fault_operation.value, asked.reference)
+            self.books.request_came(*self._known_as(asked))
             again = await self._done(asked, desk, None)
             done = Done(again.render, again.step, (*done.notices, *again.notices))
         batch = self.webhooks.take(done.notices)
@@ -112,8 +113,9 @@ class AccountEngine:
             response = await self._answer(request, incoming, done, fault)
             if batch and self.webhooks.setting.mode in {WebhookMode.NORMAL, WebhookMode.TWICE}:
                 # Written here, not by the server: what is said after the answer must come after it.
-                await response.prepare(request)
-                await response.write_eof()
+                with contextlib.suppress(ConnectionError):
+                    await response.prepare(request)
+                    await response.write_eof()
         finally:
             self.webhooks.after_answer(batch)
         return response
@@ -166,7 +168,8 @@ class AccountEngine:
     def _known_as(self, asked: Act | Ask | Settle) -> tuple[FaultOperation, str]:
         match asked:
             case Act():
-                return asked.fault_operation, asked.reference
+                # A payment without a reference is one of its own all the same.
+                return asked.fault_operation, asked.reference or asked.id
             case Ask():
                 return FaultOperation.SYNC, asked.reference
             case Settle():

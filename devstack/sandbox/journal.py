@@ -1,5 +1,7 @@
 """An append-only file of everything the sandbox PSP did, so that its truth survives a restart."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -39,9 +41,15 @@ class Journal:
         self._file.truncate(len(whole))
 
     def write(self, line: Line) -> None:
-        """Append a line."""
-        if self._file is not None:
-            self._file.write(self._encoder.encode(line) + _NEWLINE)
+        """Append a line, whole or not at all. Raises OSError."""
+        if self._file is None:
+            return
+        content = self._encoder.encode(line) + _NEWLINE
+        written = self._file.write(content)
+        if written != len(content):
+            # A full disk takes part of a line; the next one must not be glued to it.
+            self._file.truncate(self._file.tell() - (written or 0))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close the file."""

@@ -33,7 +33,9 @@ class Listener:
         """Accept connections; raises OSError when the port is taken."""
         if self._server is not None:
             return
-        self._web_server = web.Server(self._handle, access_log=None)
+        if self._web_server is None:
+            # One for good: it knows the requests that were under way before a refusal.
+            self._web_server = web.Server(self._handle, access_log=None)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._web_server, self.host, self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]

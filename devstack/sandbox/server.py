@@ -79,13 +79,14 @@ class Sandbox:
             self._accounts[name].api.base_url = f"http://{self._host}:{port}"
 
     async def close(self) -> None:
-        """Stop listening and close the journal."""
+        """Stop listening, then sending, and close the journal."""
         for account in self._accounts.values():
             if account.listener is not None:
                 await account.listener.close()
-            await account.api.webhooks.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        for account in self._accounts.values():
+            await account.api.webhooks.close()
         self._journal.close()
 
     def _restore(self) -> None:
@@ -94,6 +95,9 @@ class Sandbox:
                 self._books[record.account].restore(record)
         except KeyError as error:
             message = f"the store has an account or charge that is not known: {error}"
+            raise SettingsError(message) from None
+        except OSError as error:
+            message = f"the store can't be used: {error.strerror or error}"
             raise SettingsError(message) from None
         except ValueError:
             message = "the store is not a journal of the sandbox"

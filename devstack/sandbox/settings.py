@@ -1,5 +1,6 @@
 """The settings and accounts of the sandbox PSP."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -62,10 +63,6 @@ def load_accounts(path: Path) -> list[AccountEntry]:
     ):
         message = f"{path}: every account needs a name and a key of its own"
         raise SettingsError(message)
-    for entry in entries:
-        if entry.webhook_url and urlsplit(entry.webhook_url).scheme not in {"http", "https"}:
-            message = f"{path}: the webhook_url of {entry.account} is no http or https address"
-            raise SettingsError(message)
     if not entries:
         message = f"{path} names no account"
         raise SettingsError(message)
@@ -73,7 +70,19 @@ def load_accounts(path: Path) -> list[AccountEntry]:
 
 
 def completed(entry: AccountEntry, needs: "AccountNeeds") -> AccountEntry:
-    """Give an account with the defaults of its dialect. Raises SettingsError for one that lacks or has too much."""
+    """Give an account with the defaults of its dialect.
+
+    Raises SettingsError for one that lacks or has too much, or whose webhooks could not be signed or sent.
+    """
+    address = urlsplit(entry.webhook_url)
+    if entry.webhook_url and (address.scheme not in {"http", "https"} or not address.hostname):
+        message = f"account {entry.account}: the webhook address is no http or https address"
+        raise SettingsError(message)
+    pattern = needs.webhook_secret_pattern
+    for secret in (entry.webhook_secret, entry.webhook_secret_before):
+        if secret and pattern and not re.fullmatch(pattern, secret):
+            message = f"account {entry.account}: the webhook secret must be the {needs.webhook_secret}"
+            raise SettingsError(message)
     given = {"settings": entry.settings, "secrets": entry.secrets}
     whole: dict[str, dict[str, str]] = {}
     for kind, wanted in (("settings", needs.settings), ("secrets", needs.secrets)):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -112,6 +113,7 @@ class WebhookSender:
         self._worker: asyncio.Task[None] | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._turn = asyncio.Lock()
+        self._closed = False
 
     @property
     def deliveries(self) -> Sequence[Delivery]:
@@ -123,10 +125,10 @@ class WebhookSender:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        self._closed = True
         if self._worker is not None:
             self._worker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._worker
+            await asyncio.gather(self._worker, return_exceptions=True)
             self._worker = None
         if self._session is not None:
             await self._session.close()
@@ -145,7 +147,11 @@ class WebhookSender:
         batch = [Delivery(notice, state, copies=2 if mode is WebhookMode.TWICE else 1) for notice in notices]
         self._deliveries.extend(batch)
         while len(self._deliveries) > MOST_LISTED:
-            self._deliveries.popleft()
+            forgotten = self._deliveries.popleft()
+            if forgotten.state is DeliveryState.HELD:
+                # Nobody can release it any more.
+                forgotten.state = DeliveryState.DROPPED
+                self.dropped += 1
         if mode is WebhookMode.LATE and self.setting.delay_ms is not None:
             for delivery in batch:
                 self._send_after(self.setting.delay_ms / 1000, delivery)
@@ -188,12 +194,10 @@ class WebhookSender:
         return True
 
     def _enqueue(self, delivery: Delivery) -> None:
-        try:
-            self._queue.put_nowait(delivery)
-        except asyncio.QueueFull:
-            delivery.state = DeliveryState.DROPPED
-            self.dropped += 1
+        if self._closed or self._queue.full():
+            self._drop(delivery)
             return
+        self._queue.put_nowait(delivery)
         self._unsettled += 1
         self._settled.clear()
         if self._worker is None:
@@ -204,6 +208,9 @@ class WebhookSender:
             delivery = await self._queue.get()
             try:
                 await self._deliver(delivery)
+            except Exception:  # one webhook that can't be made must not hold up the others
+                logging.getLogger(__name__).exception("a webhook of type %s was not sent", delivery.notice.type)
+                delivery.state = DeliveryState.FAILED
             finally:
                 self._done()
 
@@ -220,9 +227,8 @@ class WebhookSender:
         self._send_after(RETRY_SECONDS[tried - 1], delivery)
 
     def _send_after(self, seconds: float, delivery: Delivery) -> None:
-        if len(self._timers) >= MOST_QUEUED:
-            delivery.state = DeliveryState.DROPPED
-            self.dropped += 1
+        if self._closed or len(self._timers) >= MOST_QUEUED:
+            self._drop(delivery)
             return
         self._unsettled += 1
         self._settled.clear()
@@ -236,6 +242,10 @@ class WebhookSender:
 
         timer = asyncio.get_running_loop().call_later(seconds, send)
         self._timers.add(timer)
+
+    def _drop(self, delivery: Delivery) -> None:
+        delivery.state = DeliveryState.DROPPED
+        self.dropped += 1
 
     def _done(self) -> None:
         self._unsettled -= 1

@@ -70,11 +70,17 @@ async def test_stripe_with_webhooks() -> None:
         async with aiohttp.ClientSession() as session:
             async with session.post(f"{address[1]}/v1/payment_intents", data=fields, headers=headers) as response:
                 assert (response.status, (await response.json())["status"]) == (200, "succeeded")
+            # A connection that breaks while there is a webhook to send is nothing to complain of.
+            fault = {"mode": "reset_after", "operation": "authorize", "count": 1}
+            async with session.put(f"{control[1]}/control/accounts/sandbox/faults", json=fault) as response:
+                assert response.status == 200
+            with pytest.raises(aiohttp.ClientError):
+                await session.post(f"{address[1]}/v1/payment_intents", data=fields, headers=headers)
             async with session.post(f"{control[1]}/control/accounts/sandbox/webhooks:settle") as response:
                 assert response.status == 200
             async with session.get(f"{control[1]}/control/truth") as response:
                 assert (await response.json())["charges"][0]["reference"] == "order-1"
-        assert len(receiver.received) == 1
+        assert len(receiver.received) == 2
     finally:
         code, errors = await ended(process)
         await receiver.close()
@@ -87,6 +93,23 @@ async def test_every_dialect_starts_and_ends(name: str) -> None:
     text = await told(process)
     assert constant_key(name) in text
     assert await ended(process) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--webhook-url", "localhost:9/hook"), b"no http or https address"),
+        (("--dialect", "adyen", "--webhook-secret", "nothex"), b"64 hexadecimal digits"),
+        (("--store", "/dev/null/x"), b"the store can't be used"),
+    ],
+)
+async def test_what_can_not_be_is_said_at_the_start(arguments: tuple[str, ...], said: bytes) -> None:
+    process = await started("--port", "0", *arguments)
+    async with asyncio.timeout(SECONDS):
+        _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert said in errors
+    assert b"Traceback" not in errors
 
 
 async def test_port_that_is_taken() -> None:

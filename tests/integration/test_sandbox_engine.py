@@ -172,7 +172,7 @@ async def test_magic_amounts_are_iso_minor_units_and_decline_with_stripes_words(
 
 
 async def test_second_request_in_flight_is_turned_away(merchant: Merchant) -> None:
-    await merchant.fault(FaultMode.SLOW, count=1, delay_ms=1000)
+    await merchant.fault(FaultMode.SLOW, count=1, delay_ms=5000)
     first = asyncio.create_task(merchant.pay(key="k1"))
     async with asyncio.timeout(20):
         while not (await merchant.lab.get("truth", reference="pay_1_1"))["requests"]:  # noqa: ASYNC110 - bounded
@@ -385,3 +385,34 @@ async def test_late_failures_and_losses_can_be_told_in_any_order(merchant: Merch
         "refund.created",
         "payment_intent.succeeded",
     ]
+
+
+async def test_an_end_while_requests_hang_from_before_a_refusal_cuts_them_off() -> None:
+    async with open_sandbox(STRIPE, described=False) as lab, aiohttp.ClientSession() as session:
+        merchant = Merchant(lab, session)
+        await merchant.fault(FaultMode.TIMEOUT_THEN_SUCCESS, operation="authorize", count=1)
+        hanging = asyncio.create_task(merchant.pay())
+        async with asyncio.timeout(20):
+            while not (await lab.get("truth", reference="pay_1_1"))["requests"]:  # noqa: ASYNC110 - bounded
+                await asyncio.sleep(0.01)
+        await merchant.fault(FaultMode.REFUSE)
+        await lab.call("DELETE", "faults")
+        assert not hanging.done()
+        await lab.sandbox.close()
+        async with asyncio.timeout(20):
+            assert await hanging == (LOST, {})
+
+
+async def test_magic_faults_strike_payments_without_a_reference_each_for_itself() -> None:
+    amount = str(FIRST_AMOUNT + 902)
+    entry = {"account": "checkout_a", "dialect": "checkout", "api_key": "sk_sbox_payera"}
+    body = {
+        "amount": int(amount),
+        "currency": "EUR",
+        "source": {"type": "card", "number": "4242424242424242", "expiry_month": 12, "expiry_year": 2040},
+    }
+    headers = {"Authorization": "Bearer sk_sbox_payera"}
+    async with open_sandbox(entry, described=False) as lab, aiohttp.ClientSession() as session:
+        for _ in range(2):
+            with pytest.raises(aiohttp.ClientError):
+                await session.post(f"{lab.url}/payments", json=body, headers=headers)

@@ -157,10 +157,14 @@ class AccountNeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountNeeds:
-    """What an account consists of at this PSP. `api_key` and `webhook_secret` say what these are there."""
+    """What an account consists of at this PSP. `api_key` and `webhook_secret` say what these are there.
+
+    A webhook secret that is given must be of the form `webhook_secret_pattern`.
+    """
 
     api_key: str
     webhook_secret: str
+    webhook_secret_pattern: str = ""
     settings: tuple[AccountNeed, ...] = ()
     secrets: tuple[AccountNeed, ...] = ()
 

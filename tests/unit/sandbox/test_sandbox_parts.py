@@ -1,11 +1,13 @@
 import json
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import pytest
 
 from devstack.sandbox.books import CardOnFile, OperationType, Record
+from devstack.sandbox.dialects.contract import AccountNeeds
 from devstack.sandbox.dialects.payera.dialect import DIALECT
 from devstack.sandbox.documentation import DOCUMENT, render
 from devstack.sandbox.faults import Fault, FaultMode, FaultOperation, FaultPlan
@@ -25,7 +27,7 @@ from devstack.sandbox.magic import (
     verdict_of_card,
 )
 from devstack.sandbox.requests import ApiError, read_action, read_question
-from devstack.sandbox.settings import AccountEntry, load_accounts
+from devstack.sandbox.settings import AccountEntry, completed, load_accounts
 from mesh.card_numbers import luhn_valid
 from mesh.settings import SettingsError
 
@@ -289,3 +291,54 @@ def test_account_accepts_its_key_alone() -> None:
     assert accepts("Bearer long_enough")
     for header in ("", "Bearer ", "Bearer long_enough2", "bearer long_enough", "Bearer l\udcffng"):
         assert not accepts(header)
+
+
+class Full:
+    """A file on a disk that takes half of what is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, content: bytes) -> int:
+        return self._file.write(content[: len(content) // 2])
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self, size: int) -> int:
+        return self._file.truncate(size)
+
+
+def test_a_line_that_does_not_fit_on_the_disk_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    list(journal.open())
+    journal.write(msgspec.structs.replace(RECORD, key="k1"))
+    whole = path.read_bytes()
+    file = journal._file
+    assert file is not None
+    monkeypatch.setattr(journal, "_file", Full(file))
+    with pytest.raises(OSError, match="No space left"):
+        journal.write(msgspec.structs.replace(RECORD, key="k2"))
+    assert path.read_bytes() == whole
+    monkeypatch.undo()
+    journal.write(msgspec.structs.replace(RECORD, key="k3"))
+    journal.close()
+    again = Journal(path)
+    assert [line.key for line in again.open() if isinstance(line, Record)] == ["k1", "k3"]
+    again.close()
+
+
+@pytest.mark.parametrize("url", ["localhost:9/hook", "ftp://psp/hook", "http://", "hook"])
+def test_webhooks_that_could_not_be_sent_are_refused_at_the_start(url: str) -> None:
+    entry = AccountEntry(account="a", api_key="k" * 8, webhook_url=url)
+    with pytest.raises(SettingsError, match="no http or https address"):
+        completed(entry, AccountNeeds(api_key="", webhook_secret=""))
+
+
+def test_a_webhook_secret_of_another_form_is_refused_at_the_start_without_repeating_it() -> None:
+    needs = AccountNeeds(api_key="", webhook_secret="HMAC key", webhook_secret_pattern="[0-9A-F]{4}")
+    completed(AccountEntry(account="a", api_key="k" * 8, webhook_secret="00FF"), needs)
+    with pytest.raises(SettingsError, match="HMAC key") as caught:
+        completed(AccountEntry(account="a", api_key="k" * 8, webhook_secret="planted"), needs)
+    assert "planted" not in str(caught.value)

@@ -75,3 +75,37 @@ async def test_release_chooses_by_reference_and_type() -> None:
     assert [delivery.notice.id for delivery in await one.release(Release())] == ["evt_2"]
     assert len(await one.release(Release(again=True))) == 2
     await one.close()
+
+
+async def test_a_webhook_that_can_not_be_signed_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", ())
+
+    def sign(one: Notice, _now: int) -> Signed:
+        if one.id == "evt_1":
+            raise ValueError(one.id)
+        return Signed(one.id.encode(), {})
+
+    one = WebhookSender(NOWHERE, sign, lambda: 1_000.0)
+    batch = one.take([notice(1), notice(2)])
+    one.after_answer(batch)
+    assert await one.settle()
+    assert [delivery.state for delivery in batch] == [DeliveryState.FAILED] * 2
+    assert [len(delivery.attempts) for delivery in batch] == [0, 1]
+    await one.close()
+
+
+async def test_what_was_held_and_is_forgotten_counts_as_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_LISTED", 2)
+    one = sender()
+    one.setting = WebhookSetting(WebhookMode.LATE)
+    one.take([notice(number) for number in range(5)])
+    assert one.dropped == 3
+
+
+async def test_after_its_end_nothing_is_sent_any_more() -> None:
+    one = sender()
+    batch = one.take([notice(1)])
+    await one.close()
+    one.after_answer(batch)
+    assert batch[0].state is DeliveryState.DROPPED
+    assert await one.settle()

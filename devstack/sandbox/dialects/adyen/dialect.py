@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
@@ -138,12 +138,11 @@ class AdyenDialect:
         """Sign the item; the body's other fields, and the time, are not signed at Adyen."""
         del now
         headers = {"content-type": "application/json"}
-        secrets: Mapping[str, str] = getattr(desk.account, "secrets", {})
-        login = secrets.get("webhook_login", "")
+        login = desk.account.secrets.get("webhook_login", "")
         if login:
             headers["authorization"] = f"Basic {b64encode(login.encode()).decode()}"
         content: Any = notice.content
-        return Signed(signed_body(content, getattr(desk.account, "webhook_secret", "")), headers)
+        return Signed(signed_body(content, desk.account.webhook_secret), headers)
 
 
 def _redirect_data(request: Incoming) -> tuple[str, str]:

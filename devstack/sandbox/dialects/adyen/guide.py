@@ -8,6 +8,7 @@ from devstack.sandbox.dialects.contract import AccountNeed, AccountNeeds, Guide,
 NEEDS: Final = AccountNeeds(
     api_key="API key, sent in X-API-Key",
     webhook_secret="HMAC key of the standard webhook, 64 hexadecimal digits",  # noqa: S106 - says what it is
+    webhook_secret_pattern="[0-9A-Fa-f]{64}",  # noqa: S106 - says what it looks like
     settings=(
         AccountNeed("merchant_account", "merchant account code", "PayeraSandbox_ECOM"),
         AccountNeed(

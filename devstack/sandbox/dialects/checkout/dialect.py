@@ -1,7 +1,7 @@
 """Checkout.com's dialect, put together."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -133,9 +133,9 @@ class CheckoutDialect:
     def sign(self, notice: Notice, desk: Desk, now: int) -> Signed:
         """Sign the body; the time is not signed at Checkout.com."""
         del now
-        secrets: Mapping[str, str] = getattr(desk.account, "secrets", {})
-        key = getattr(desk.account, "webhook_secret", "")
-        return Signed(*signed(notice.content, key, secrets.get("webhook_authorization", "")))
+        account = desk.account
+        authorization = account.secrets.get("webhook_authorization", "")
+        return Signed(*signed(notice.content, account.webhook_secret, authorization))
 
 
 def _ask(payment: str, desk: Desk, tell: answers.Teller) -> Ask:
@@ -145,7 +145,7 @@ def _ask(payment: str, desk: Desk, tell: answers.Teller) -> Ask:
     def told(charges: Sequence[Charge]) -> Reply:
         return tell(charges[0]) if charges else errors.NOT_FOUND
 
-    reference = entry.record.reference if entry is not None else payment
+    reference = (entry.record.reference if entry is not None else "") or payment
     return Ask(reference=reference, charges=(payment,) if known else (), tell=told)
 
 

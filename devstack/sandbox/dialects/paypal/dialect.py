@@ -277,7 +277,8 @@ def _question(path: str, desk: Desk) -> Asked:
             return errors.NO_RESOURCE
         return Reply(200, _resource(kind, charges[0].entry(found.record.id), charges[0], desk))
 
-    return Ask(reference=entry.record.reference, charges=(entry.record.charge,), tell=tell)
+    reference = entry.record.reference or entry.record.charge
+    return Ask(reference=reference, charges=(entry.record.charge,), tell=tell)
 
 
 def _is(kind: str, entry: Entry, identifier: str) -> bool:
