@@ -26,7 +26,13 @@ from mesh.server import MeshServer
 from mesh.settings import BaseSettings, SettingsError, load
 from mesh.telemetry import Metrics, configure_logging, serve_metrics
 from psp_connectors.adapters.accounts import load_accounts, load_webhook_secrets
-from psp_connectors.adapters.background import Bell, count_and_purge, dispatch_webhooks, refresh_accounts
+from psp_connectors.adapters.background import (
+    Bell,
+    count_and_purge,
+    dispatch_webhooks,
+    refresh_accounts,
+    renew_certificates,
+)
 from psp_connectors.adapters.certificates import HttpCertificates
 from psp_connectors.adapters.gateway.notifications import GrpcGateway
 from psp_connectors.adapters.grpc import account_service, webhook_service
@@ -273,6 +279,7 @@ def _serve_inbox(
         asyncio.create_task(refresh_accounts(registry, around.logger)),
         asyncio.create_task(dispatch_webhooks(dispatch, bell, around.logger)),
         asyncio.create_task(count_and_purge(inbox.webhooks, observer, around.logger)),
+        asyncio.create_task(renew_certificates(certificates, around.logger)),
     ]
 
 

@@ -1,9 +1,11 @@
 """What the process does between calls: looks for changed accounts, dispatches webhooks, deletes old ones."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, Final
 
 from mesh.refusal import Refusal
+from psp_connectors.adapters.certificates import HttpCertificates
 from psp_connectors.adapters.webhook_observation import MetricsWebhookObserver
 from psp_connectors.application.account_registry import AccountRegistry
 from psp_connectors.application.dispatch_webhooks import DispatchWebhooks
@@ -14,6 +16,7 @@ REFRESH_SECONDS: Final = 2.0
 IDLE_SECONDS: Final = 1.0
 COUNT_SECONDS: Final = 15.0
 PURGE_SECONDS: Final = 3600.0
+RENEW_SECONDS: Final = 600.0
 PURGE_BATCH: Final = 500
 PURGE_BATCHES_MAX: Final = 200
 
@@ -97,17 +100,37 @@ async def count_and_purge(
     rounds = max(1, round(purge_seconds / count_seconds))
     ordinal = 0
     while True:
-        try:
-            observer.backlog(await store.backlog())
-            if ordinal % rounds == 0:
-                await _purge(store, logger)
-        except Refusal:
-            # Others say already that the database is away.
-            pass
-        except Exception:
-            logger.exception("webhooks could not be counted or purged")
+        await _tried(_count(store, observer), logger, "webhooks could not be counted")
+        if ordinal % rounds == 0:
+            await _tried(_purge(store, logger), logger, "old webhooks could not be purged")
         ordinal += 1
         await asyncio.sleep(count_seconds)
+
+
+async def renew_certificates(
+    certificates: HttpCertificates,
+    logger: Any,  # noqa: ANN401
+    *,
+    period_seconds: float = RENEW_SECONDS,
+) -> None:
+    """Bring the certificates anew that PSPs sign with, before their time is over, for ever."""
+    while True:
+        await asyncio.sleep(period_seconds)
+        await _tried(certificates.renew(), logger, "certificates could not be renewed")
+
+
+async def _tried(work: Coroutine[Any, Any, None], logger: Any, failure: str) -> None:  # noqa: ANN401
+    """Run one round of work: what keeps it from being done is told, and the next round comes all the same."""
+    try:
+        await work
+    except Refusal as refusal:
+        logger.warning(failure, reason=refusal.reason.value)
+    except Exception:
+        logger.exception(failure)
+
+
+async def _count(store: WebhookStore, observer: MetricsWebhookObserver) -> None:
+    observer.backlog(await store.backlog())
 
 
 async def _purge(store: WebhookStore, logger: Any) -> None:  # noqa: ANN401

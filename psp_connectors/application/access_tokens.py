@@ -46,8 +46,9 @@ class AccessTokens:
         self._sender = sender
         self._clock = clock
         self._held: dict[str, _Held] = {}
-        self._grants: dict[str, asyncio.Task[AccessToken]] = {}
-        self._failures: dict[str, tuple[float, type[Exception]]] = {}
+        self._grants: dict[str, tuple[Account, asyncio.Task[AccessToken]]] = {}
+        self._tasks: set[asyncio.Task[AccessToken]] = set()
+        self._failures: dict[str, tuple[Account, float, type[Exception]]] = {}
 
     async def token_for(self, account: Account, grant: TokenGrant, deadline: float) -> Secret:
         """Give a token that is good for a while; raises CredentialsRefused or TokenUnavailable."""
@@ -55,13 +56,21 @@ class AccessTokens:
         if held is not None and _same_credentials(held.account, account) and self._clock() < held.ends_at:
             return held.text
         failure = self._failures.get(account.name)
-        if failure is not None and self._clock() < failure[0] + PAUSE_SECONDS:
-            raise failure[1]
-        task = self._grants.get(account.name)
-        if task is None:
+        if (
+            failure is not None
+            and _same_credentials(failure[0], account)
+            and self._clock() < failure[1] + PAUSE_SECONDS
+        ):
+            raise failure[2]
+        under_way = self._grants.get(account.name)
+        if under_way is not None and _same_credentials(under_way[0], account):
+            task = under_way[1]
+        else:
+            # One for older credentials goes on for those who wait for it.
             task = asyncio.create_task(self._renew(account, grant))
-            self._grants[account.name] = task
-            task.add_done_callback(lambda done: self._ended(account.name, done))
+            self._grants[account.name] = (account, task)
+            self._tasks.add(task)
+            task.add_done_callback(lambda done: self._ended(account, done))
         await asyncio.wait({task}, timeout=max(0.0, deadline - self._clock()))
         if not task.done():
             raise TokenUnavailable
@@ -75,7 +84,7 @@ class AccessTokens:
 
     async def close(self) -> None:
         """Give up the grants under way."""
-        tasks = tuple(self._grants.values())
+        tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -88,15 +97,22 @@ class AccessTokens:
         if token is None:
             raise CredentialsRefused if delivery.status in _REFUSALS else TokenUnavailable
         ends_at = self._clock() + max(0.0, token.lifetime_seconds - RENEW_SECONDS)
-        self._held[account.name] = _Held(account, token.text, ends_at)
+        under_way = self._grants.get(account.name)
+        if under_way is None or _same_credentials(under_way[0], account):
+            self._held[account.name] = _Held(account, token.text, ends_at)
         return token
 
-    def _ended(self, account: str, task: asyncio.Task[AccessToken]) -> None:
-        self._grants.pop(account, None)
-        self._failures.pop(account, None)
+    def _ended(self, account: Account, task: asyncio.Task[AccessToken]) -> None:
+        self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
+        under_way = self._grants.get(account.name)
+        if under_way is None or under_way[1] is not task:
+            # Newer credentials have a grant of their own: this one's fate says nothing of them.
+            return
+        del self._grants[account.name]
+        self._failures.pop(account.name, None)
         if isinstance(error, CredentialsRefused | TokenUnavailable):
-            self._failures[account] = (self._clock(), type(error))
+            self._failures[account.name] = (account, self._clock(), type(error))
 
 
 def _same_credentials(held: Account, now: Account) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -39,7 +39,8 @@ class AccountRegistry:
     """Gives accounts by name, and the webhook secrets in force. Answers from memory: it never waits for the database.
 
     While the database is away, the accounts last known serve on. An account whose seal is broken keeps its last good
-    state, and is left out when it never had one. `now` gives the time in UTC.
+    credentials with the settings they go with, and is left out when it never had any; that it is disabled, what it
+    takes and which webhook secrets are in force follow the database all the same. `now` gives the time in UTC.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class AccountRegistry:
             credentials = open_credentials(seal, record.name, record.credentials_version, sealed.credentials)
         except SealBroken as error:
             self._observer.unusable(record.name, str(error))
-            return known if known is not None and known.version > 0 else None
+            return self._unopened(sealed, seal, known) if known is not None and known.version > 0 else None
         configuration = record.configuration
         account = Account(
             name=record.name,
@@ -137,6 +138,17 @@ class AccountRegistry:
             limits=configuration.limits,
         )
         return _Usable(record.version, account, self._open_secrets(record.name, sealed.webhook_secrets, seal))
+
+    def _unopened(self, sealed: SealedAccount, seal: Seal, known: _Usable) -> _Usable:
+        """Give an account as it is now but for what can't be opened; it stays of the old version, to be tried again."""
+        record = sealed.record
+        account = replace(
+            known.account,
+            disabled=record.disabled_at is not None,
+            brands=record.configuration.brands,
+            limits=record.configuration.limits,
+        )
+        return _Usable(known.version, account, self._open_secrets(record.name, sealed.webhook_secrets, seal))
 
     def _open_secrets(
         self, account: str, secrets: Sequence[SealedSecret], seal: Seal

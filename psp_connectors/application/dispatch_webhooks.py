@@ -9,6 +9,7 @@ from psp_connectors.application.notifications import fit
 from psp_connectors.application.ports import CrashPoints
 from psp_connectors.application.receive_webhook import WebhookReader
 from psp_connectors.application.webhook_ports import (
+    CertificateAbsent,
     Certificates,
     CertificateUnavailable,
     Delivered,
@@ -101,9 +102,14 @@ class DispatchWebhooks:
         if reading.authenticity is Authenticity.UNDECIDED:
             try:
                 await self._certificates.bring(webhook.account, reading.evidence_wanted)
+            except CertificateAbsent as error:
+                return Verification(state=WebhookState.REFUSED, error=str(error), dropped=True)
             except CertificateUnavailable as error:
                 return self._again(webhook, str(error))
             reading = self._reader.read(account, raw, webhook.received_at)
+        if reading.authenticity is Authenticity.FORGED and await self._registry.refresh():
+            # This process may not have known the newest secret yet, which the door of another one knew.
+            reading = self._reader.read(self._registry.get(webhook.account) or account, raw, webhook.received_at)
         return self._meaning(webhook, reading)
 
     def _meaning(self, webhook: UnverifiedWebhook, reading: WebhookReading) -> Verification:

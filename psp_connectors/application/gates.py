@@ -45,7 +45,7 @@ class Gate:
         if account.limits == self._limits:
             return
         self._limits = account.limits
-        self._pacer = Pacer(account.limits.calls_per_second)
+        self._pacer = self._pacer.with_rate(account.limits.calls_per_second)
         self._slots = asyncio.Semaphore(account.limits.concurrent_calls)
 
     def refuses(self) -> Outcome | None:

@@ -71,7 +71,8 @@ class UnverifiedWebhook:
 class Verification:
     """What an attempt to verify came to.
 
-    `state` is RECEIVED with `events`, REFUSED, PARKED, or UNVERIFIED to be tried again after `wait_seconds`.
+    `state` is RECEIVED with `events`, REFUSED, PARKED, or UNVERIFIED to be tried again after `wait_seconds`. What is
+    `dropped` is not even kept as refused: anybody can send any number of it.
     """
 
     state: WebhookState
@@ -79,6 +80,7 @@ class Verification:
     refused_items: int = 0
     error: str = ""
     wait_seconds: int = 0
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +228,10 @@ class Certificates(Protocol):
 
 class CertificateUnavailable(Exception):  # noqa: N818 - a state of the PSP
     """The certificate could not be brought now; the text says why."""
+
+
+class CertificateAbsent(CertificateUnavailable):
+    """The PSP says that it has no such certificate: nobody can ever verify what is said to be signed with it."""
 
 
 class Receipt(StrEnum):

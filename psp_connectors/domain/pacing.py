@@ -26,6 +26,12 @@ class Pacer:
         """Give the rate this pacer keeps."""
         return self._rate
 
+    def with_rate(self, calls_per_second: int) -> "Pacer":
+        """Give a pacer of another rate that keeps the pause the PSP asked for."""
+        other = Pacer(calls_per_second)
+        other._resumes_at = self._resumes_at
+        return other
+
     def permits(self, now: float) -> bool:
         """Tell whether a call may be made at `now`, and count it as made when it may."""
         if now < self._resumes_at:

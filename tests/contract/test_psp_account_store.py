@@ -282,6 +282,10 @@ async def test_every_change_is_written_down_for_ever(postgres: PostgresServer) -
             ("webhook_secret_added", OPERATOR),
             ("webhook_secret_retired", "key_of_bob"),
         ]
+        moved = "SELECT action, detail FROM connectors.account_audit WHERE account = %s AND detail <> ''"
+        assert connection.execute(moved, (account.name,)).fetchall() == [
+            ("credentials_set", f"{CONFIGURATION.base_url} -> https://new.example")
+        ]
         for change in ("UPDATE connectors.account_audit SET changed_by = ''", "DELETE FROM connectors.account_audit"):
             with pytest.raises(psycopg.errors.RaiseException, match="never changed"):
                 connection.execute(change.encode())

@@ -341,6 +341,26 @@ async def test_a_refused_webhook_is_verified_again_when_replayed(subject: Subjec
     assert (await only_unverified(subject.store)).id == given.id
 
 
+async def test_a_replay_of_what_came_again_and_waits_already_leaves_both(subject: Subject) -> None:
+    first, second = webhook(unverified=True), webhook(unverified=True)
+    await subject.store.keep(first)
+    await only_unverified(subject.store)
+    await subject.store.record_verification(first.id, 1, Verification(state=WebhookState.PARKED))
+    await subject.store.keep(second)
+    assert await subject.store.replay(first.id)
+    assert (await only_unverified(subject.store)).id == second.id
+
+
+async def test_what_nobody_can_ever_verify_is_dropped(subject: Subject) -> None:
+    given = webhook(unverified=True)
+    await subject.store.keep(given)
+    await only_unverified(subject.store)
+    dropped = Verification(state=WebhookState.REFUSED, dropped=True)
+    assert not await subject.store.record_verification(given.id, 2, dropped)
+    assert await subject.store.record_verification(given.id, 1, dropped)
+    assert await subject.store.get(given.id) is None
+
+
 async def test_what_waits_is_counted(subject: Subject) -> None:
     await subject.store.keep(webhook(unverified=True))
     await subject.store.keep(webhook(event(), event()))

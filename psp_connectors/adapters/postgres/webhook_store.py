@@ -75,7 +75,7 @@ class PostgresWebhookStore:
             "connectors.record_verification",
             webhook_id,
             attempts,
-            _RESULTS[verification.state],
+            "DROPPED" if verification.dropped else _RESULTS[verification.state],
             verification.refused_items,
             _events_rows(verification.events),
             verification.error,

@@ -9,11 +9,14 @@ SET search_path = connectors, pg_temp
 AS $$
 DECLARE
     v_version bigint := connectors.next_change();
+    v_address text := p_configuration ->> 'base_url';
+    v_before text;
 BEGIN
+    SELECT a.base_url INTO v_before FROM connectors.psp_account AS a WHERE a.name = p_name FOR UPDATE;
     RETURN QUERY
     UPDATE connectors.psp_account AS a
     SET
-        base_url = p_configuration ->> 'base_url',
+        base_url = v_address,
         settings = p_configuration -> 'settings',
         concurrent_calls = (p_configuration ->> 'concurrent_calls')::integer,
         calls_per_second = (p_configuration ->> 'calls_per_second')::integer,
@@ -24,7 +27,10 @@ BEGIN
     WHERE a.name = p_name AND a.credentials_version = p_credentials_version
     RETURNING connectors.account_view(a);
     IF FOUND THEN
-        PERFORM connectors.audit_change(p_name, 'configured', p_changed_by);
+        PERFORM connectors.audit_change(
+            p_name, 'configured', p_changed_by,
+            CASE WHEN v_before <> v_address THEN v_before || ' -> ' || v_address ELSE '' END
+        );
     END IF;
 END;
 $$;

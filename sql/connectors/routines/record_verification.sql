@@ -1,4 +1,5 @@
--- Records what an attempt to verify a webhook came to: VERIFIED with events, REFUSED, PARKED, or LATER with seconds to wait.
+-- Records what an attempt to verify a webhook came to: VERIFIED with events, REFUSED, PARKED, LATER with seconds to wait, or
+-- DROPPED for one that nobody can ever verify, which is deleted.
 -- Does nothing when the attempt is not the last one that was handed out.
 CREATE OR REPLACE FUNCTION connectors.record_verification(
     p_webhook_id text,
@@ -22,6 +23,11 @@ BEGIN
     FOR UPDATE;
     IF NOT FOUND THEN
         RETURN QUERY SELECT false;
+        RETURN;
+    END IF;
+    IF p_result = 'DROPPED' THEN
+        DELETE FROM connectors.webhook AS w WHERE w.webhook_id = p_webhook_id;
+        RETURN QUERY SELECT true;
         RETURN;
     END IF;
     UPDATE connectors.webhook AS w

@@ -1,5 +1,5 @@
--- Lets a webhook be handled again from the start: one that was never verified is verified again, the events of any other
--- are delivered again. Gives whether there is such a webhook.
+-- Lets a webhook be handled again from the start: one that was never verified is verified again, unless the same one came
+-- again and waits for that already; the events of any other are delivered again. Gives whether there is such a webhook.
 CREATE OR REPLACE FUNCTION connectors.replay_webhook(p_webhook_id text)
 RETURNS TABLE (found boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -33,7 +33,12 @@ BEGIN
         SET
             state = 'UNVERIFIED', next_attempt_at = now(), attempts = w.attempts + 1,
             give_up_at = now() + interval '24 hours'
-        WHERE w.webhook_id = p_webhook_id AND w.state IN ('UNVERIFIED', 'PARKED', 'REFUSED');
+        WHERE w.webhook_id = p_webhook_id AND w.state IN ('UNVERIFIED', 'PARKED', 'REFUSED')
+            AND NOT EXISTS (
+                SELECT FROM connectors.webhook AS other
+                WHERE other.account = w.account AND other.body_sha256 = w.body_sha256
+                    AND other.state = 'UNVERIFIED' AND other.webhook_id <> w.webhook_id
+            );
     END IF;
     RETURN QUERY SELECT true;
 END;

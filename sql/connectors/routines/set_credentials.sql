@@ -15,7 +15,9 @@ SET search_path = connectors, pg_temp
 AS $$
 DECLARE
     v_version bigint := connectors.next_change();
+    v_before text;
 BEGIN
+    SELECT a.base_url INTO v_before FROM connectors.psp_account AS a WHERE a.name = p_name FOR UPDATE;
     RETURN QUERY
     UPDATE connectors.psp_account AS a
     SET
@@ -29,7 +31,10 @@ BEGIN
     WHERE a.name = p_name AND a.credentials_version = p_credentials_version - 1
     RETURNING connectors.account_view(a);
     IF FOUND THEN
-        PERFORM connectors.audit_change(p_name, 'credentials_set', p_changed_by);
+        PERFORM connectors.audit_change(
+            p_name, 'credentials_set', p_changed_by,
+            CASE WHEN v_before <> p_base_url THEN v_before || ' -> ' || p_base_url ELSE '' END
+        );
     END IF;
 END;
 $$;

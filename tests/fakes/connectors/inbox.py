@@ -16,6 +16,7 @@ from psp_connectors.application.manage_accounts import ManageAccounts, Order
 from psp_connectors.application.receive_webhook import ReceiveWebhook, WebhookReader
 from psp_connectors.application.webhook_ports import (
     Answer,
+    CertificateAbsent,
     CertificateUnavailable,
     Delivered,
     Disposition,
@@ -54,8 +55,9 @@ class FakeGateway:
 
 @dataclass(slots=True)
 class FakeCertificates:
-    """Has `pem` for every address; None: it can't be brought."""
+    """Has `pem` for every address; None: it can't be brought, `absent`: there is none."""
 
+    absent: bool = False
     pem: bytes | None = PEM
     brought: dict[str, bytes] = field(default_factory=dict)
 
@@ -65,6 +67,9 @@ class FakeCertificates:
     async def bring(self, account: str, address: str) -> None:
         assert account
         assert address == CERTIFICATE_URL
+        if self.absent:
+            message = "there is no such certificate"
+            raise CertificateAbsent(message)
         if self.pem is None:
             message = "the PSP's server is away"
             raise CertificateUnavailable(message)

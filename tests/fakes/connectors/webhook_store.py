@@ -125,6 +125,9 @@ class FakeWebhookStore:
         kept = self.webhooks[webhook_id]
         if kept.state is not WebhookState.UNVERIFIED or kept.attempts != attempts:
             return False
+        if verification.dropped:
+            del self.webhooks[webhook_id]
+            return True
         again = verification.state is WebhookState.UNVERIFIED
         kept.state = verification.state
         kept.due = self.now() + timedelta(seconds=verification.wait_seconds) if again else None
@@ -195,7 +198,12 @@ class FakeWebhookStore:
                     event.state, event.due, event.give_up = EventState.WAITING, now, now + GIVE_UP
                     event.attempts += 1
             self._settle(webhook_id)
-        elif kept.state is not WebhookState.DONE:
+        elif kept.state is not WebhookState.DONE and not any(
+            other is not kept
+            and other.state is WebhookState.UNVERIFIED
+            and (other.given.account, other.given.body) == (kept.given.account, kept.given.body)
+            for other in self.webhooks.values()
+        ):
             kept.state, kept.due, kept.give_up = WebhookState.UNVERIFIED, now, now + GIVE_UP
             kept.attempts += 1
         return True

@@ -105,6 +105,28 @@ async def test_a_token_is_of_one_client_at_one_address(tokens: AccessTokens, cha
     assert (await tokens.token_for(replace(account(), **changes), GRANT, 1005.0)).reveal() == "token 2"
 
 
+async def test_a_grant_for_replaced_credentials_serves_nobody_else(
+    tokens: AccessTokens, sender: GrantingSender
+) -> None:
+    sender.open.clear()
+    old = asyncio.create_task(tokens.token_for(account(), GRANT, 1005.0))
+    await asyncio.sleep(0)
+    new = replace(account(), api_key=Secret("new"))
+    fresh = asyncio.create_task(tokens.token_for(new, GRANT, 1005.0))
+    await asyncio.sleep(0)
+    sender.open.set()
+    assert ((await old).reveal(), (await fresh).reveal()) == ("token 1", "token 2")
+    assert (await tokens.token_for(new, GRANT, 1005.0)).reveal() == "token 2", "the older one does not take its place"
+    assert sender.asked == 2
+
+
+async def test_a_refused_grant_says_nothing_of_newer_credentials(tokens: AccessTokens, sender: GrantingSender) -> None:
+    sender.answers.append(HttpResponse(status=401))
+    with pytest.raises(CredentialsRefused):
+        await tokens.token_for(account(), GRANT, 1005.0)
+    assert (await tokens.token_for(replace(account(), api_key=Secret("new")), GRANT, 1005.0)).reveal() == "token 2"
+
+
 async def test_a_discarded_token_is_replaced_and_a_newer_one_is_not_discarded(
     tokens: AccessTokens, sender: GrantingSender
 ) -> None:

@@ -136,3 +136,15 @@ async def test_changed_limits_hold_at_once_and_the_breaker_remembers() -> None:
         await call(through, TIMEOUT, clock)
     assert gates.of(limited(calls_per_second=100)) is through
     assert through.refuses() is not None
+
+
+async def test_changed_limits_do_not_end_the_pause_that_the_psp_asked_for() -> None:
+    clock = FakeClock()
+    gates = Gates(LIMITS, clock, lambda: 0.0)
+    through = gates.of(limited(calls_per_second=10))
+    await call(through, HttpResponse(status=429, headers={"retry-after": "30"}), clock)
+    lowered = gates.of(limited(calls_per_second=1))
+    with pytest.raises(Refused):
+        await call(lowered, HttpResponse(status=200), clock)
+    clock.now += 31
+    await call(lowered, HttpResponse(status=200), clock)

@@ -312,6 +312,7 @@ async def test_a_broken_seal_keeps_the_last_good_account_and_harms_no_other() ->
     known, other = inbox.registry.get("acme"), inbox.registry.get("other")
     assert known is not None
     assert known.api_key.reveal() == API_KEY
+    assert known.disabled, "what can be read is followed: a disabled account takes nothing new"
     assert other is not None
     assert other.disabled
     assert {name for name, _ in inbox.registry_observer.troubles} == {"acme"}

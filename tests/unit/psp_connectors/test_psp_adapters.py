@@ -22,6 +22,7 @@ from psp_connectors.adapters.gateway.notifications import request_of
 from psp_connectors.adapters.webhook_observation import MetricsWebhookObserver
 from psp_connectors.application.webhook_ports import (
     Backlog,
+    CertificateAbsent,
     CertificateUnavailable,
     Delivered,
     Disposition,
@@ -76,6 +77,31 @@ async def test_a_certificate_is_kept_for_hours_and_no_longer() -> None:
     assert [(request.method, request.url) for request in sender.sent] == [("GET", URL)]
     clock.now += KEPT_SECONDS
     assert brought.known() == {}
+
+
+async def test_a_certificate_that_is_known_is_renewed_before_its_end() -> None:
+    clock = FakeClock()
+    deliveries = [HttpResponse(status=200, body=body) for body in (b"old", b"new")]
+    brought, sender = certificates(*deliveries, HttpResponse(status=503), clock=clock)
+    await brought.bring("acme", URL)
+    await brought.renew()
+    assert len(sender.sent) == 1, "it is young"
+    clock.now += KEPT_SECONDS / 2
+    await brought.renew()
+    clock.now += KEPT_SECONDS * 0.9
+    assert brought.known() == {URL: b"new"}
+    await brought.renew()
+    assert brought.known() == {URL: b"new"}, "it serves on while the PSP is away"
+    clock.now += KEPT_SECONDS
+    await brought.renew()
+    assert (brought.known(), len(sender.sent)) == ({}, 3)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_certificate_that_does_not_exist_is_told_apart(status: int) -> None:
+    brought, _ = certificates(HttpResponse(status=status))
+    with pytest.raises(CertificateAbsent):
+        await brought.bring("acme", URL)
 
 
 async def test_of_many_certificates_the_newest_are_kept() -> None:

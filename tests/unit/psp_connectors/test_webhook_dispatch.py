@@ -126,6 +126,15 @@ async def test_without_the_certificate_it_is_tried_again_and_parked_at_last(inbo
     assert inbox.gateway.told == []
 
 
+async def test_what_names_a_certificate_that_does_not_exist_is_not_even_kept(inbox: Inbox) -> None:
+    """Anybody can send any number of those: they must fill neither the queue nor the table."""
+    inbox.certificates.absent = True
+    await inbox.post(items(item()), CERTIFIED)
+    await inbox.dispatch.round()
+    assert inbox.webhooks.webhooks == {}
+    assert inbox.observer.verifications[-1][1] is WebhookState.REFUSED
+
+
 async def test_a_certificate_that_proves_nothing_refuses_the_webhook(inbox: Inbox) -> None:
     inbox.certificates.pem = b"another certificate"
     await inbox.post(items(item()), CERTIFIED)
