@@ -289,6 +289,20 @@ def test_what_the_events_of_a_capture_say(event_type: str, status: str, kind: Ou
     assert at_once.outcome.captured_amount == (1050 if kind is APPROVED else 0)
 
 
+@pytest.mark.parametrize(
+    ("event_type", "status"),
+    [
+        ("PAYMENT.CAPTURE.DENIED", "COMPLETED"),
+        ("PAYMENT.CAPTURE.COMPLETED", "DECLINED"),
+        ("PAYMENT.CAPTURE.PENDING", "COMPLETED"),
+    ],
+)
+def test_an_event_that_shows_its_capture_in_another_state_says_nothing(event_type: str, status: str) -> None:
+    assert told(event_type, capture_answer(EUROS, status=status)).outcome is None
+    denied = authorization_answer(EUROS, "CREATED", processor_response={})
+    assert told("PAYMENT.AUTHORIZATION.DENIED", denied).outcome is None
+
+
 def test_parent_of_a_capture_is_found_in_either_place() -> None:
     related = {"related_ids": {"order_id": ORDER, "authorization_id": AUTHORIZATION}}
     by_ids = told("PAYMENT.CAPTURE.COMPLETED", capture_answer(EUROS, links=[], supplementary_data=related))

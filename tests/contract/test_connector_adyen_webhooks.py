@@ -12,7 +12,14 @@ from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.cards import Secret
 from psp_connectors.domain.operations import OperationKind
 from psp_connectors.domain.outcomes import Check, OutcomeKind
-from psp_connectors.domain.webhooks import Authenticity, Notification, RawWebhook, WebhookContext, WebhookReading
+from psp_connectors.domain.webhooks import (
+    FORGED,
+    Authenticity,
+    Notification,
+    RawWebhook,
+    WebhookContext,
+    WebhookReading,
+)
 from tests.contract.connector_suite import BOUNDED, JSON_VALUES
 from tests.fakes.connectors.adyen import (
     HMAC_KEY,
@@ -313,3 +320,12 @@ def test_any_json_is_read_without_raising(body: object, field: str) -> None:
         value = envelope({**item(), "additionalData": body})
     raw = RawWebhook(headers={}, body=json.dumps(value).encode())
     assert read(raw).authenticity is Authenticity.FORGED
+
+
+def test_more_items_than_adyen_ever_sends_are_refused_unread() -> None:
+    """Each costs a signature, and anybody can send a megabyte of them."""
+    genuine = json.loads(webhook(signed(item())).body)
+    many = {"notificationItems": genuine["notificationItems"] * 101}
+    assert read(RawWebhook(headers={}, body=json.dumps(many).encode())) == FORGED
+    few = {"notificationItems": genuine["notificationItems"] * 100}
+    assert read(RawWebhook(headers={}, body=json.dumps(few).encode())).authenticity is Authenticity.GENUINE

@@ -280,3 +280,44 @@ def test_an_issuer_that_answered_too_late_has_not_declined() -> None:
         processing={"partner_response_code": "68"},
     )
     assert understood(authorization(), late).code == "psp_timeout"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("20051", ("declined", "insufficient_funds")),
+        # Too late to say, or still under way: the issuer may hold the money.
+        ("20068", ("unknown", "psp_timeout")),
+        ("20009", ("pending", "")),
+        ("10000", ("unknown", "contradictory_answer")),
+    ],
+)
+def test_why_a_payment_was_declined_stands_with_its_action(code: str, expected: tuple[str, str]) -> None:
+    fields = {
+        "status": "Declined",
+        "approved": False,
+        "actions": [{"id": ACTION, "type": "Authorization", "response_code": code}],
+    }
+    outcome = understood(ASKED, payment_details(ASKED, **fields), 200)
+    assert (outcome.kind.value, outcome.code) == expected
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_verdict_without_the_status_that_stands_for_one_is_pending(status: int) -> None:
+    for answer in (payment(authorization()), payment(authorization(), approved=False, status="Declined")):
+        outcome = understood(authorization(), answer, status)
+        assert outcome.kind in {OutcomeKind.PENDING, OutcomeKind.UNKNOWN}
+    pending = understood(authorization(), payment(authorization()), status)
+    assert (pending.kind, pending.psp_reference, pending.code) == (OutcomeKind.PENDING, PAYMENT, "")
+
+
+@pytest.mark.parametrize("status", ["Partially Captured", "Partially Refunded"])
+def test_what_was_captured_of_a_payment_in_parts_is_not_guessed(status: str) -> None:
+    question = replace(ASKED, capture=True)
+    outcome = understood(question, payment_details(question, status=status, balances={}), 200)
+    assert outcome.kind is OutcomeKind.UNKNOWN
+
+
+def test_an_error_code_that_speaks_of_the_payments_state_is_no_refusal() -> None:
+    for code in ("payment_status_unknown", "transaction_result_unknown"):
+        assert understood(authorization(), {"error_codes": [code]}, 422).kind is OutcomeKind.UNKNOWN

@@ -146,7 +146,8 @@ def test_a_payment_captured_at_once_is_settled_by_the_event_of_its_capture() -> 
     for event_type, expected in (
         ("payment_approved", OutcomeKind.PENDING),
         ("payment_captured", OutcomeKind.APPROVED),
-        ("payment_capture_declined", OutcomeKind.DECLINED),
+        # The hold stands: nobody else may be asked for the money.
+        ("payment_capture_declined", OutcomeKind.PENDING),
     ):
         notification = notified(event(event_type, metadata=metadata))
         assert (notification.kind, notification.reference) == (OperationKind.AUTHORIZE, "pay_1_1")
@@ -213,3 +214,10 @@ def test_anything_signed_is_read_without_raising(body: bytes) -> None:
     for notification in read(webhook(body)).notifications:
         assert notification.event_id
     assert read(RawWebhook(headers={}, body=body)).authenticity is Authenticity.FORGED
+
+
+@pytest.mark.parametrize("event_type", ["payment_approved", "payment_captured"])
+def test_an_approval_of_a_part_is_none(event_type: str) -> None:
+    outcome = notified(event(event_type, response_code="10010")).outcome
+    assert outcome is not None
+    assert (outcome.kind, outcome.code) == (OutcomeKind.UNKNOWN, "contradictory_answer")

@@ -179,6 +179,18 @@ def test_a_decline_of_another_payment_or_of_one_that_holds_money_is_unknown() ->
         assert outcome.kind is OutcomeKind.UNKNOWN
 
 
+def test_a_refused_request_with_a_payment_that_goes_on_is_unknown() -> None:
+    for status in ("requires_capture", "succeeded", "processing", "requires_action"):
+        error = {"type": "invalid_request_error", "code": "parameter_missing", "payment_intent": intent(status)}
+        assert understood(authorization(), {"error": error}, 400).kind is OutcomeKind.UNKNOWN
+
+
+def test_a_refusal_whose_code_nobody_knows_makes_no_other_psp_be_tried() -> None:
+    error = {"type": "invalid_request_error", "code": "brand_new"}
+    outcome = understood(authorization(), {"error": error}, 400)
+    assert (outcome.kind, outcome.code, outcome.unmapped) == (OutcomeKind.DECLINED, "unknown_decline", True)
+
+
 def test_a_card_error_without_a_payment_refuses_the_request_alone() -> None:
     body = {"error": {"type": "card_error", "code": "incorrect_number"}}
     outcome = understood(authorization(), body, 402)
@@ -310,6 +322,13 @@ def test_webhooks_tell_what_became_of_operations() -> None:
     assert told("payment_intent.payment_failed", failed) == [(kinds.AUTHORIZE, "pay_1_1", outcomes.DECLINED)]
     assert told("refund.updated", refunded()) == [(kinds.REFUND, "ref_1", outcomes.APPROVED)]
     assert told("payout.paid", {"object": "payout"}) == [(None, "", None)]
+
+
+def test_an_event_that_shows_the_payment_in_another_state_settles_nothing() -> None:
+    nothing = [(None, "", None)]
+    assert told("payment_intent.canceled", intent()) == nothing
+    assert told("payment_intent.payment_failed", intent()) == nothing
+    assert told("payment_intent.payment_failed", intent("succeeded")) == nothing
 
 
 def test_a_refund_that_fails_after_success_is_a_reversal() -> None:

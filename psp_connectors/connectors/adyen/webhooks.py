@@ -66,6 +66,8 @@ _BRANDS: Final = MappingProxyType({"mc": "mastercard"})
 _SIGNATURE_BYTES: Final = 32
 _LATEST: Final = 253_402_300_799  # the last second of the year 9999
 
+MOST_ITEMS: Final = 100
+
 
 @dataclass(frozen=True, slots=True)
 class _Item:
@@ -105,6 +107,9 @@ def read_webhook(raw: RawWebhook, account: Account, context: WebhookContext) -> 
     if not _knows_login(raw, account):
         return FORGED
     items = items_at(_json(raw.body), "notificationItems")
+    if len(items) > MOST_ITEMS:
+        # Each costs a signature, and anybody may send them: Adyen itself sends one, six at most.
+        return FORGED
     notifications = []
     for wrapped in items:
         item = _item(mapping_at(wrapped, "NotificationRequestItem"))

@@ -29,6 +29,7 @@ from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, unkno
 from psp_connectors.domain.reading import integer_at, text_at
 
 _SUCCESSES: Final = frozenset({200, 201, 202})
+_DECIDED: Final = 201
 
 
 def parse(operation: Operation, response: HttpResponse) -> Outcome:
@@ -42,11 +43,18 @@ def parse(operation: Operation, response: HttpResponse) -> Outcome:
         return unknown(CallCode.UNREADABLE_ANSWER, f"status {response.status} without a readable body")
     match operation:
         case Verification() | Authorization():
-            return _payment(operation, answer)
+            return _by_status(response.status, _payment(operation, answer))
         case Increment():
             return _increment(operation, answer)
         case Capture() | Void() | Refund():
             return _acknowledged(operation, answer)
+
+
+def _by_status(status: int, outcome: Outcome) -> Outcome:
+    """Believe a verdict only with the status that stands for one: 202 is "asynchronous or further action required"."""
+    if status == _DECIDED or outcome.kind not in {OutcomeKind.APPROVED, OutcomeKind.DECLINED}:
+        return outcome
+    return replace(outcome, kind=OutcomeKind.PENDING, code="", captured_amount=0)
 
 
 def _payment(operation: CardOperation, answer: Mapping[str, Any]) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from psp_connectors.connectors.checkout.codes import APPROVED_RANGE
 from psp_connectors.connectors.checkout.money import UNITS
 from psp_connectors.connectors.checkout.requests import REFERENCE_KEYS
 from psp_connectors.connectors.checkout.results import (
@@ -24,7 +25,7 @@ from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.http import HttpResponse, json_object
 from psp_connectors.domain.operations import OperationKind, Sync
 from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, unknown
-from psp_connectors.domain.reading import text_at, truth_at
+from psp_connectors.domain.reading import items_at, mapping_at, text_at, truth_at
 
 _OK: Final = 200
 _PAYMENTS: Final = frozenset({OperationKind.AUTHORIZE, OperationKind.VERIFY})
@@ -37,6 +38,8 @@ _TYPES: Final = MappingProxyType(
     }
 )
 _HELD: Final = frozenset({"Authorized", "Voided", "Partially Captured", "Captured", "Partially Refunded", "Refunded"})
+_WHOLE: Final = frozenset({"Authorized", "Voided", "Refunded"})
+"""States of a payment captured at once that leave no doubt how much it is about."""
 _NOT_CAPTURED: Final = frozenset({"Authorized", "Voided"})
 _ENDED: Final = MappingProxyType(
     {"Canceled": DeclineCode.CUSTOMER_CANCELED, "Expired": DeclineCode.AUTHORIZATION_EXPIRED}
@@ -70,7 +73,7 @@ def _payment(operation: Sync, answer: Mapping[str, Any]) -> Outcome:
         action = way_of_the_shopper(answer)
         result = replace(outcome, kind=OutcomeKind.ACTION_REQUIRED, next_action=action) if action else outcome
     elif status == "Declined" and approved is False:
-        result = declined(outcome)
+        result = _declined(outcome, answer)
     elif status in _ENDED and _nothing_was_taken(answer, approved=approved):
         result = replace(outcome, kind=OutcomeKind.DECLINED, code=_ENDED[status].value)
     elif approved is True and operation.kind is OperationKind.VERIFY and status == "Card Verified":
@@ -78,6 +81,17 @@ def _payment(operation: Sync, answer: Mapping[str, Any]) -> Outcome:
     elif approved is True and operation.kind is OperationKind.AUTHORIZE and status in _HELD:
         result = _held(operation, answer, status, outcome)
     return result or unknown(CallCode.CONTRADICTORY_ANSWER, "status and verdict do not agree")
+
+
+def _declined(outcome: Outcome, answer: Mapping[str, Any]) -> Outcome | None:
+    """Read a payment that was declined: why stands with its action. None when that says that it was not."""
+    actions = [action for action in items_at(answer, "actions") if text_at(action, "type") in {"", "Authorization"}]
+    told = outline(mapping_at(actions[0]), outcome.psp_reference, None) if len(actions) == 1 else outcome
+    if (told.raw_code or outcome.raw_code).startswith(APPROVED_RANGE):
+        return None
+    if told.raw_code:
+        outcome = replace(outcome, raw_code=told.raw_code, network_code=told.network_code)
+    return declined(outcome)
 
 
 def _nothing_was_taken(answer: Mapping[str, Any], *, approved: bool | None) -> bool:
@@ -103,7 +117,7 @@ def _held(operation: Sync, answer: Mapping[str, Any], status: str, outcome: Outc
     captured = captured_of(answer)
     if captured is None and status in _NOT_CAPTURED:
         captured = 0
-    if captured is None and (status == "Captured" or operation.capture):
+    if captured is None and (status == "Captured" or (operation.capture and status in _WHOLE)):
         captured = outcome.amount
     if captured is None:
         return unknown(CallCode.UNREADABLE_ANSWER, "the answer does not say what was captured")

@@ -30,7 +30,7 @@ _OF_MODIFICATIONS: Final = MappingProxyType(
 )
 """Statuses that mean something else for what is done with a payment: not allowed in its state, no such payment."""
 
-_OF_THE_REQUEST: Final = ("_invalid", "_required", "_missing", "_unknown")
+_OF_THE_REQUEST: Final = ("_invalid", "_required", "_missing")
 """Endings of error codes that speak of a field of the request, whichever field it is."""
 
 

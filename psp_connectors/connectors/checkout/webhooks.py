@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from psp_connectors.connectors.checkout.codes import PARTIAL_APPROVAL
 from psp_connectors.connectors.checkout.requests import AT_ONCE, CAPTURE_KEY, REFERENCE_KEYS
 from psp_connectors.connectors.checkout.results import declined, money_of, outline, seconds_of
 from psp_connectors.domain.connector import Account
@@ -122,6 +123,9 @@ def _notification(event: Mapping[str, Any], event_id: str, event_type: str) -> N
         kind = OperationKind.AUTHORIZE
         if outcome.kind is OutcomeKind.APPROVED:
             outcome = replace(outcome, captured_amount=outcome.amount)
+        elif outcome.kind is OutcomeKind.DECLINED:
+            # The capture was declined and not the authorization, whose hold stands: another PSP must not be tried.
+            outcome = replace(outcome, kind=OutcomeKind.PENDING, code="")
     elif kind is OperationKind.AUTHORIZE and at_once and outcome.kind is OutcomeKind.APPROVED:
         # Authorized only so far: the event of the capture settles it.
         outcome = replace(outcome, kind=OutcomeKind.PENDING)
@@ -152,7 +156,8 @@ def _outcome(event_type: str, kind: OutcomeKind, data: Mapping[str, Any], psp_re
     code = outcome.raw_code
     is_approved = kind is OutcomeKind.APPROVED
     other = truth_at(data, "approved") is not None and truth_at(data, "approved") is not is_approved
-    if other or code.startswith(_SUCCESS) is not is_approved or not psp_reference:
+    partly = is_approved and code == PARTIAL_APPROVAL
+    if other or partly or code.startswith(_SUCCESS) is not is_approved or not psp_reference:
         return unknown(CallCode.CONTRADICTORY_ANSWER, "event and response code do not agree", raw_code=code)
     if not is_approved:
         return declined(outcome)

@@ -9,6 +9,7 @@ consent, by which no money moves.
 """
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -48,6 +49,15 @@ from psp_connectors.domain.webhooks import (
 _LONGEST_ID: Final = 128
 _MOST_WEBHOOKS: Final = 16
 _LONGEST_TYPE: Final = 100
+_FITTING: Final = MappingProxyType(
+    {
+        "PAYMENT.AUTHORIZATION.DENIED": frozenset({OutcomeKind.DECLINED}),
+        "PAYMENT.CAPTURE.COMPLETED": frozenset({OutcomeKind.APPROVED}),
+        "PAYMENT.CAPTURE.DENIED": frozenset({OutcomeKind.DECLINED}),
+        "PAYMENT.CAPTURE.DECLINED": frozenset({OutcomeKind.DECLINED}),
+        "PAYMENT.CAPTURE.PENDING": frozenset({OutcomeKind.PENDING}),
+    }
+)
 _TELLING: Final = frozenset({OutcomeKind.APPROVED, OutcomeKind.PENDING, OutcomeKind.DECLINED})
 
 
@@ -121,7 +131,9 @@ def _told(bare: Notification, event_type: str, resource: object) -> Notification
         told = _capture(bare, resource)
     elif event_type == "CHECKOUT.ORDER.COMPLETED":
         told = _order(bare, resource)
-    return told
+    fitting = _FITTING.get(event_type)
+    # An event that shows its resource in another state is left to the events of that state.
+    return told if told.outcome is None or fitting is None or told.outcome.kind in fitting else bare
 
 
 def _with(bare: Notification, kind: OperationKind, outcome: Outcome, resource: object) -> Notification:

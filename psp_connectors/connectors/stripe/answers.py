@@ -43,6 +43,9 @@ _REQUEST_FAILED: Final = 402
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 
+_DEAD: Final = frozenset({"requires_payment_method", "requires_confirmation", "canceled"})
+"""States of a payment that holds no money after an error."""
+
 
 def parse(operation: Operation, response: HttpResponse) -> Outcome:
     """Say what an answer means; never raises."""
@@ -226,9 +229,21 @@ def _error(operation: Operation, status: int, answer: object) -> Outcome:  # noq
     if status == _TOO_MANY and code == "rate_limit":
         return replace(refused, code=DeclineCode.PSP_UNAVAILABLE.value)
     if status in _REFUSED and kind == "invalid_request_error":
-        meaning = ERRORS.get(code, DeclineCode.INVALID_REQUEST)
-        return replace(refused, code=meaning.value, unmapped=bool(code) and code not in ERRORS)
+        return _invalid_request(operation, error, refused)
     return unknown(CallCode.PSP_ERROR, f"status {status}", raw_code=code)
+
+
+def _invalid_request(operation: Operation, error: object, refused: Outcome) -> Outcome:
+    """Read the refusal of a request; one with a payment that goes on is none."""
+    code = refused.raw_code
+    intent = mapping_at(error, "setup_intent" if isinstance(operation, Verification) else "payment_intent")
+    own = isinstance(operation, Authorization | Verification)
+    if own and intent and text_at(intent, "status") not in _DEAD:
+        return unknown(CallCode.CONTRADICTORY_ANSWER, "refused, and the payment's status says otherwise", raw_code=code)
+    if code and code not in ERRORS:
+        # Nobody knows what it says: it must not make another PSP be tried.
+        return replace(refused, code=DeclineCode.UNKNOWN_DECLINE.value, unmapped=True)
+    return replace(refused, code=ERRORS.get(code, DeclineCode.INVALID_REQUEST).value)
 
 
 def _card_error(operation: Operation, error: object) -> Outcome:
@@ -241,7 +256,7 @@ def _card_error(operation: Operation, error: object) -> Outcome:
         mismatch = _mismatch(operation, intent) if not isinstance(operation, Refund) else None
         if mismatch is not None:
             return mismatch
-        if own and text_at(intent, "status") not in {"requires_payment_method", "requires_confirmation", "canceled"}:
+        if own and text_at(intent, "status") not in _DEAD:
             return unknown(CallCode.CONTRADICTORY_ANSWER, "declined, and the payment's status says otherwise")
         if isinstance(operation, Capture | Increment) and operation.reference in mapping_at(intent, "metadata"):
             return unknown(CallCode.CONTRADICTORY_ANSWER, "declined, and the payment has a record of it")

@@ -59,6 +59,7 @@ _VERIFIED: Final = frozenset(
         "setup_intent.succeeded",
     }
 )
+_FAILED: Final = "payment_intent.payment_failed"
 _REFUNDED: Final = frozenset({"charge.refund.updated", "refund.created", "refund.failed", "refund.updated"})
 
 
@@ -106,6 +107,9 @@ def _is_genuine(raw: RawWebhook, context: WebhookContext) -> bool:
 def _told(base: Notification, event: object) -> Iterator[Notification]:
     thing = mapping_at(event, "data", "object")
     kind = text_at(thing, "object")
+    if base.event_type == _FAILED and text_at(thing, "status") in {"requires_capture", "succeeded"}:
+        # An event of an earlier try that shows the payment as it is by now; the events of what it is by now follow.
+        return
     if base.event_type in _AUTHORIZED and kind == "payment_intent":
         yield from _payment(base, thing)
     elif base.event_type == "payment_intent.canceled" and kind == "payment_intent":
@@ -161,7 +165,7 @@ def _part(
 def _canceled(base: Notification, intent: object) -> Iterator[Notification]:
     """Tell of a release, which carries no reference of its own; of the authorization too when there never was one."""
     payment = text_at(intent, "id")
-    if not payment or value_at(intent, "amount_received") != 0:
+    if not payment or text_at(intent, "status") != "canceled" or value_at(intent, "amount_received") != 0:
         return
     if not id_of(intent, "latest_charge"):
         yield from _if_settled(base, intent, OperationKind.AUTHORIZE, authorization_of(intent, capture=None))
