@@ -12,6 +12,16 @@ from gateway_svc.domain.payment import ATTEMPT_TRANSITIONS, MODIFICATION_TRANSIT
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.gateway.faults import Faults
+from tests.fakes.gateway.payment_rules import (
+    ages,
+    allowed_amount,
+    change,
+    count_pending,
+    is_definite,
+    new_attempt,
+    page,
+    settle,
+)
 
 JSON = dict[str, Any]
 _OF_THE_PSP = ("details", "expected_us")
@@ -69,7 +79,7 @@ class FakePaymentStore:
         if begun is None:
             payment = self._owned(operation.merchant_id, new.payment_id)
             final = new.kind == "CAPTURE" and new.final is not False
-            amount = _allowed_amount(payment, new, final=final)
+            amount = allowed_amount(payment, new, final=final)
             approved = next(attempt for attempt in payment["attempts"] if attempt["status"] == "APPROVED")
             self.modifications[new.id] = {
                 "id": new.id,
@@ -96,7 +106,7 @@ class FakePaymentStore:
                 "created_us": self._tick(),
                 "updated_us": self.now_us,
             }
-            _count_pending(payment, self.modifications[new.id], 1)
+            count_pending(payment, self.modifications[new.id], 1)
             self._touch(payment, event=True)
             self._keep_key(operation, new.kind, payment["id"], new.id)
             begun = Begun(
@@ -130,12 +140,12 @@ class FakePaymentStore:
             pending = attempt["status"] == "PENDING"
             others = bool(attempt["asks"] or asked or pending)
             unsent = status == "NOT_SENT" and (others or attempt["status"] == "UNKNOWN")
-            if unsent or (status == "DECLINED" and others and not _is_definite(verdict)):
+            if unsent or (status == "DECLINED" and others and not is_definite(verdict)):
                 status, payment_status = "UNKNOWN", "PROCESSING"
             if status == "UNKNOWN" and pending:
                 status = "PENDING"
             allowed = ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])]
-            first = _change(attempt, status, verdict, allowed, self.now_us + 1, asked=asked)
+            first = change(attempt, status, verdict, allowed, self.now_us + 1, asked=asked)
             payment["status"] = payment_status
             payment["amount_authorized"] = payment["amount"] if status == "APPROVED" else 0
             payment["amount_captured"] = payment["amount"] if payment_status == "SUCCEEDED" else 0
@@ -169,7 +179,7 @@ class FakePaymentStore:
             if not fits:
                 message = "no such step"
                 raise AssertionError(message)
-            attempts.append(_new_attempt(payment_id, ordinal, account, reason, self._tick()))
+            attempts.append(new_attempt(payment_id, ordinal, account, reason, self._tick()))
             self._touch(payment, event=True)
         self._leave("begin_attempt")
         return begun, self._payment_view(payment_id)
@@ -185,16 +195,16 @@ class FakePaymentStore:
             pending = modification["status"] == "PENDING"
             if verdict.status is ModificationStatus.FAILED and (modification["asks"] or asked or pending):
                 unsure = replace(verdict, status=ModificationStatus.UNKNOWN)
-                verdict = verdict if _is_definite(verdict) else unsure
+                verdict = verdict if is_definite(verdict) else unsure
             if verdict.status is ModificationStatus.UNKNOWN and pending:
                 verdict = replace(verdict, status=ModificationStatus.PENDING)
-            first = _change(modification, verdict.status.value, verdict, allowed, self.now_us + 1, asked=asked)
+            first = change(modification, verdict.status.value, verdict, allowed, self.now_us + 1, asked=asked)
             modification["reversed"] = reversal and verdict.status is ModificationStatus.FAILED
             modification["updated_us"] = self._tick()
             if verdict.status.value not in OPEN:
-                _count_pending(payment, modification, -1)
+                count_pending(payment, modification, -1)
                 if verdict.status is ModificationStatus.SUCCEEDED:
-                    _settle(payment, modification)
+                    settle(payment, modification)
             self._touch(payment, event=first)
             if verdict.status.value not in OPEN:
                 refund = modification["kind"] == "REFUND"
@@ -258,13 +268,13 @@ class FakePaymentStore:
         self._enter("load_payment")
         self._any(payment_id)
         view = self._payment_view(payment_id)
-        view["attempts"] = [attempt | _ages(attempt, self.now_us) for attempt in view["attempts"]]
+        view["attempts"] = [attempt | ages(attempt, self.now_us) for attempt in view["attempts"]]
         return view
 
     async def load_modification(self, modification_id: str) -> tuple[View, View]:
         self._enter("load_modification")
         modification = copy.deepcopy(self.modifications[modification_id])
-        modification |= _ages(modification, self.now_us)
+        modification |= ages(modification, self.now_us)
         return modification, self._payment_view(modification["payment_id"])
 
     async def require_review(self, payment_id: str, reference: str) -> None:
@@ -303,7 +313,7 @@ class FakePaymentStore:
             and (filters.get("created_from_us") is None or payment["created_us"] >= filters["created_from_us"])
             and (filters.get("created_before_us") is None or payment["created_us"] < filters["created_before_us"])
         ]
-        return _page(found, filters, limit)
+        return page(found, filters, limit)
 
     async def get_refund(self, merchant_id: str, refund_id: str) -> View:
         self._enter("get_refund")
@@ -320,7 +330,7 @@ class FakePaymentStore:
             if (modification["merchant_id"], modification["kind"]) == (merchant_id, "REFUND")
             and filters.get("payment_id") in {None, modification["payment_id"]}
         ]
-        return _page(found, filters, limit)
+        return page(found, filters, limit)
 
     def _enter(self, method: str) -> None:
         self.calls.append(method)
@@ -442,131 +452,5 @@ class FakePaymentStore:
             "candidates": [{"account": item.account, "reason": item.reason} for item in new.candidates],
             "created_us": self._tick(),
             "updated_us": self.now_us,
-            "attempts": [_new_attempt(new.id, 1, first.account, first.reason, self.now_us)],
+            "attempts": [new_attempt(new.id, 1, first.account, first.reason, self.now_us)],
         }
-
-
-def _new_attempt(payment_id: str, ordinal: int, account: str, reason: str, now_us: int) -> JSON:
-    return {
-        "id": f"{payment_id}_{ordinal}",
-        "ordinal": ordinal,
-        "account": account,
-        "status": "SENDING",
-        "psp_reference": "",
-        "code": "",
-        "raw_code": "",
-        "route_reason": reason,
-        "details": {},
-        "expected_us": None,
-        "asks": 0,
-        "not_founds": 0,
-        "created_us": now_us,
-    }
-
-
-def _change(
-    record: JSON,
-    status: str,
-    verdict: AttemptVerdict | ModificationVerdict,
-    allowed: frozenset[Any],
-    now_us: int,
-    *,
-    asked: bool,
-) -> bool:
-    """Change an attempt or modification; tell whether that is an event of its own."""
-    again = record["status"] == status
-    if not again:
-        assert status in allowed
-        record["status"] = status
-        record["code"], record["raw_code"] = verdict.code, verdict.raw_code
-        record["psp_reference"] = verdict.psp_reference or record["psp_reference"]
-        details = dict(verdict.details)
-        within = details.pop("expected_within_seconds", None)
-        record["details"] = details
-        timely = status == "PENDING" and within is not None
-        record["expected_us"] = now_us + within * 1_000_000 if timely else None
-    record["asks"] += asked
-    record["not_founds"] = record["not_founds"] + 1 if verdict.not_found else 0
-    return not again
-
-
-def _ages(record: JSON, now_us: int) -> JSON:
-    """Give how old a record is, and at which age its result is expected, in seconds; 0 when nobody said."""
-    expected_us = record["expected_us"]
-    expected = 0 if expected_us is None else (expected_us - record["created_us"]) // 1_000_000
-    return {"age_seconds": (now_us - record["created_us"]) // 1_000_000, "expected_age_seconds": expected}
-
-
-def _is_definite(verdict: AttemptVerdict | ModificationVerdict) -> bool:
-    """Tell whether a decline says what became of an operation that was asked for, or repeated."""
-    return bool(verdict.psp_reference) and verdict.code != "duplicate_transaction"
-
-
-def _allowed_amount(payment: JSON, new: NewModification, *, final: bool) -> int:
-    if new.kind == "REFUND":
-        return _refundable(payment, new.amount)
-    pending = payment["amount_capture_pending"]
-    if new.kind == "VOID":
-        if payment["status"] != "AUTHORIZED" or payment["amount_captured"]:
-            raise Refusal(Reason.PAYMENT_NOT_VOIDABLE, status=payment["status"], captured=payment["amount_captured"])
-        if payment["void_pending"] or pending:
-            detail = "a void" if payment["void_pending"] else "a capture"
-            raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail=detail)
-        return 0
-    available = payment["amount_authorized"] - payment["amount_captured"] - pending
-    if payment["status"] != "AUTHORIZED":
-        raise Refusal(Reason.PAYMENT_NOT_CAPTURABLE, status=payment["status"])
-    if payment["void_pending"] or payment["final_capture_pending"]:
-        detail = "a void" if payment["void_pending"] else "a final capture"
-        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail=detail)
-    if new.amount is not None and new.amount > available:
-        raise Refusal(Reason.CAPTURE_EXCEEDS_AUTHORIZED, amount=new.amount, available=available)
-    if pending and (final or available == 0):
-        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail="a capture")
-    return int(available if new.amount is None else new.amount)
-
-
-def _refundable(payment: JSON, amount: int | None) -> int:
-    available = payment["amount_captured"] - payment["amount_refunded"] - payment["amount_refund_pending"]
-    if payment["amount_captured"] == 0:
-        raise Refusal(Reason.PAYMENT_NOT_REFUNDABLE, status=payment["status"])
-    if amount is not None and amount > available:
-        raise Refusal(Reason.REFUND_EXCEEDS_CAPTURED, amount=amount, available=available)
-    if available == 0 and payment["amount_refund_pending"]:
-        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail="a refund")
-    if available == 0:
-        raise Refusal(Reason.PAYMENT_NOT_REFUNDABLE, status=payment["status"])
-    return int(available if amount is None else amount)
-
-
-def _count_pending(payment: JSON, modification: JSON, sign: int) -> None:
-    kind = modification["kind"]
-    if kind == "CAPTURE":
-        payment["amount_capture_pending"] += sign * modification["amount"]
-        if modification["final"]:
-            payment["final_capture_pending"] = sign > 0
-    elif kind == "REFUND":
-        payment["amount_refund_pending"] += sign * modification["amount"]
-    else:
-        payment["void_pending"] = sign > 0
-
-
-def _settle(payment: JSON, modification: JSON) -> None:
-    kind = modification["kind"]
-    if kind == "VOID":
-        payment["status"] = "VOIDED"
-    elif kind == "REFUND":
-        payment["amount_refunded"] += modification["amount"]
-    else:
-        payment["amount_captured"] += modification["amount"]
-        if modification["final"] or payment["amount_captured"] == payment["amount_authorized"]:
-            payment["status"] = "SUCCEEDED"
-
-
-def _page(found: list[JSON], filters: Mapping[str, Any], limit: int) -> list[View]:
-    before_us = filters.get("before_us")
-    ordered = sorted(found, key=lambda item: (item["created_us"], item["id"]), reverse=True)
-    if before_us is not None:
-        position = (before_us, filters["before_id"])
-        ordered = [item for item in ordered if (item["created_us"], item["id"]) < position]
-    return [copy.deepcopy(item) for item in ordered[:limit]]

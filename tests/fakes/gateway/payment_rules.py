@@ -1,0 +1,138 @@
+"""The rules of the stored procedures as functions over views, for the in-memory payment store."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from gateway_svc.application.ports import NewModification, View
+from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
+
+JSON = dict[str, Any]
+
+
+def new_attempt(payment_id: str, ordinal: int, account: str, reason: str, now_us: int) -> JSON:
+    return {
+        "id": f"{payment_id}_{ordinal}",
+        "ordinal": ordinal,
+        "account": account,
+        "status": "SENDING",
+        "psp_reference": "",
+        "code": "",
+        "raw_code": "",
+        "route_reason": reason,
+        "details": {},
+        "expected_us": None,
+        "asks": 0,
+        "not_founds": 0,
+        "created_us": now_us,
+    }
+
+
+def change(
+    record: JSON,
+    status: str,
+    verdict: AttemptVerdict | ModificationVerdict,
+    allowed: frozenset[Any],
+    now_us: int,
+    *,
+    asked: bool,
+) -> bool:
+    """Change an attempt or modification; tell whether that is an event of its own."""
+    again = record["status"] == status
+    if not again:
+        assert status in allowed
+        record["status"] = status
+        record["code"], record["raw_code"] = verdict.code, verdict.raw_code
+        record["psp_reference"] = verdict.psp_reference or record["psp_reference"]
+        details = dict(verdict.details)
+        within = details.pop("expected_within_seconds", None)
+        record["details"] = details
+        timely = status == "PENDING" and within is not None
+        record["expected_us"] = now_us + within * 1_000_000 if timely else None
+    record["asks"] += asked
+    record["not_founds"] = record["not_founds"] + 1 if verdict.not_found else 0
+    return not again
+
+
+def ages(record: JSON, now_us: int) -> JSON:
+    """Give how old a record is, and at which age its result is expected, in seconds; 0 when nobody said."""
+    expected_us = record["expected_us"]
+    expected = 0 if expected_us is None else (expected_us - record["created_us"]) // 1_000_000
+    return {"age_seconds": (now_us - record["created_us"]) // 1_000_000, "expected_age_seconds": expected}
+
+
+def is_definite(verdict: AttemptVerdict | ModificationVerdict) -> bool:
+    """Tell whether a decline says what became of an operation that was asked for, or repeated."""
+    return bool(verdict.psp_reference) and verdict.code != "duplicate_transaction"
+
+
+def allowed_amount(payment: JSON, new: NewModification, *, final: bool) -> int:
+    if new.kind == "REFUND":
+        return refundable(payment, new.amount)
+    pending = payment["amount_capture_pending"]
+    if new.kind == "VOID":
+        if payment["status"] != "AUTHORIZED" or payment["amount_captured"]:
+            raise Refusal(Reason.PAYMENT_NOT_VOIDABLE, status=payment["status"], captured=payment["amount_captured"])
+        if payment["void_pending"] or pending:
+            detail = "a void" if payment["void_pending"] else "a capture"
+            raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail=detail)
+        return 0
+    available = payment["amount_authorized"] - payment["amount_captured"] - pending
+    if payment["status"] != "AUTHORIZED":
+        raise Refusal(Reason.PAYMENT_NOT_CAPTURABLE, status=payment["status"])
+    if payment["void_pending"] or payment["final_capture_pending"]:
+        detail = "a void" if payment["void_pending"] else "a final capture"
+        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail=detail)
+    if new.amount is not None and new.amount > available:
+        raise Refusal(Reason.CAPTURE_EXCEEDS_AUTHORIZED, amount=new.amount, available=available)
+    if pending and (final or available == 0):
+        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail="a capture")
+    return int(available if new.amount is None else new.amount)
+
+
+def refundable(payment: JSON, amount: int | None) -> int:
+    available = payment["amount_captured"] - payment["amount_refunded"] - payment["amount_refund_pending"]
+    if payment["amount_captured"] == 0:
+        raise Refusal(Reason.PAYMENT_NOT_REFUNDABLE, status=payment["status"])
+    if amount is not None and amount > available:
+        raise Refusal(Reason.REFUND_EXCEEDS_CAPTURED, amount=amount, available=available)
+    if available == 0 and payment["amount_refund_pending"]:
+        raise Refusal(Reason.MODIFICATION_IN_PROGRESS, detail="a refund")
+    if available == 0:
+        raise Refusal(Reason.PAYMENT_NOT_REFUNDABLE, status=payment["status"])
+    return int(available if amount is None else amount)
+
+
+def count_pending(payment: JSON, modification: JSON, sign: int) -> None:
+    kind = modification["kind"]
+    if kind == "CAPTURE":
+        payment["amount_capture_pending"] += sign * modification["amount"]
+        if modification["final"]:
+            payment["final_capture_pending"] = sign > 0
+    elif kind == "REFUND":
+        payment["amount_refund_pending"] += sign * modification["amount"]
+    else:
+        payment["void_pending"] = sign > 0
+
+
+def settle(payment: JSON, modification: JSON) -> None:
+    kind = modification["kind"]
+    if kind == "VOID":
+        payment["status"] = "VOIDED"
+    elif kind == "REFUND":
+        payment["amount_refunded"] += modification["amount"]
+    else:
+        payment["amount_captured"] += modification["amount"]
+        if modification["final"] or payment["amount_captured"] == payment["amount_authorized"]:
+            payment["status"] = "SUCCEEDED"
+
+
+def page(found: list[JSON], filters: Mapping[str, Any], limit: int) -> list[View]:
+    before_us = filters.get("before_us")
+    ordered = sorted(found, key=lambda item: (item["created_us"], item["id"]), reverse=True)
+    if before_us is not None:
+        position = (before_us, filters["before_id"])
+        ordered = [item for item in ordered if (item["created_us"], item["id"]) < position]
+    return [copy.deepcopy(item) for item in ordered[:limit]]
