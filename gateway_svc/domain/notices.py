@@ -69,8 +69,9 @@ def weigh_attempt_notice(payment: Payment, attempt: Attempt, notice: Notice) -> 
         acknowledges = kind is OutcomeKind.PENDING and attempt.status is not AttemptStatus.PENDING
         return Weight.RECORD if kind in _SETTLING or acknowledges else Weight.KNOWN
     if kind is OutcomeKind.APPROVED:
-        # Money that we believe is not held, while the payment may have gone on to another PSP.
-        return Weight.KNOWN if attempt.status is AttemptStatus.APPROVED else Weight.REVIEW
+        # Money that we believe is not held, while the payment may have gone on to another PSP; or money held twice.
+        known = attempt.status is AttemptStatus.APPROVED and not _is_another(notice, attempt.psp_reference)
+        return Weight.KNOWN if known else Weight.REVIEW
     if kind is OutcomeKind.DECLINED:
         return Weight.REVIEW if attempt.status is AttemptStatus.APPROVED else Weight.KNOWN
     return Weight.KNOWN
@@ -89,8 +90,10 @@ def weigh_modification_notice(modification: Modification, notice: Notice, *, rev
         acknowledges = kind is OutcomeKind.PENDING and status is not ModificationStatus.PENDING
         return Weight.RECORD if kind in _SETTLING or acknowledges else Weight.KNOWN
     if kind is OutcomeKind.APPROVED:
-        known = status is ModificationStatus.SUCCEEDED or reversed_before
-        return Weight.KNOWN if known else Weight.REVIEW
+        again = status is ModificationStatus.SUCCEEDED and not (
+            moves and _is_another(notice, modification.psp_reference)
+        )
+        return Weight.KNOWN if again or reversed_before else Weight.REVIEW
     if kind is OutcomeKind.DECLINED and status is ModificationStatus.SUCCEEDED:
         return Weight.REVERSE if notice.reversal else Weight.REVIEW
     return Weight.KNOWN
@@ -111,6 +114,11 @@ def weigh_capture_at_once(payment: Payment, attempt: Attempt, notice: Notice) ->
         # Nothing of ours says how to capture again what was never captured by a call of its own.
         return Weight.REVIEW if captured else Weight.KNOWN
     return Weight.KNOWN
+
+
+def _is_another(notice: Notice, psp_reference: str) -> bool:
+    """Tell whether the PSP has done under our reference what it had done already: its ids differ."""
+    return bool(psp_reference and notice.outcome.psp_reference) and notice.outcome.psp_reference != psp_reference
 
 
 def _is_other_amount(notice: Notice, amount: int, currency: str) -> bool:

@@ -115,6 +115,20 @@ async def test_a_psp_that_contradicts_the_record_calls_an_operator(
     assert [event for level, event, _ in told.logger.events if level == "error"] == ["a PSP contradicts the record"]
 
 
+async def test_what_a_psp_did_twice_under_one_reference_calls_an_operator(told: Told) -> None:
+    payment_id = await told.store.captured()
+    assert await told.of_attempt(payment_id, replace(SAID_YES, psp_reference="")) is Applied.KNOWN
+    refund_id = await told.refunded(payment_id, 400)
+    assert await told.told(Subject.REFUND, replace(SAID_YES, psp_reference="psp_2"), refund_id) is Applied.KNOWN
+    assert not (await told.payment(payment_id))["under_review"]
+    assert await told.told(Subject.REFUND, replace(SAID_YES, psp_reference="psp_3"), refund_id) is Applied.REVIEW
+    view = await told.payment(payment_id)
+    assert (view["under_review"], view["amount_refunded"]) == (True, 400)
+    other = await told.store.captured()
+    assert await told.of_attempt(other, replace(SAID_YES, psp_reference="psp_of_a_second_charge")) is Applied.REVIEW
+    assert (await told.payment(other))["status"] == "SUCCEEDED"
+
+
 async def test_no_cascade_begins_while_a_psp_says_that_it_holds_the_money(told: Told) -> None:
     payment_id = str((await told.store.begun())["id"])
     moved_on = AttemptVerdict(AttemptStatus.DECLINED, PaymentStatus.PROCESSING, code="insufficient_funds")
