@@ -11,14 +11,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from devstack.names import DATABASE_ROLES, IDENTITIES, PSP_ACCOUNT_PORTS, ComponentName, PortName
+from devstack.names import (
+    DATABASE_ROLES,
+    DEFAULT_PRIORITIES,
+    IDENTITIES,
+    PSP_ACCOUNT_PORTS,
+    PSP_DIALECTS,
+    ComponentName,
+    PortName,
+)
 from devstack.ports import LOOPBACK, choose_ports, is_free
 from devstack.project import project_root
 
 DATABASE: Final = "payera"
 DATABASE_ADMINISTRATOR: Final = "postgres"
 TEMPORAL_NAMESPACE: Final = "payera"
-PSP_ACCOUNTS: Final = tuple(PSP_ACCOUNT_PORTS)
 #: Settings of the services that a developer may set for the whole stack.
 PASSED_ON: Final = (
     "PAYERA_LOG_LEVEL",
@@ -30,7 +37,8 @@ PASSED_ON: Final = (
 )
 #: Set by tests that kill processes at named points; each point then looks for a file.
 CRASH_POINTS: Final = "PAYERA_CRASH_POINTS"
-SECRET_BYTES: Final = 24
+#: 64 hexadecimal digits, which is what Adyen's webhooks are signed with.
+SECRET_BYTES: Final = 32
 
 _METRICS_PORTS: Final = {
     ComponentName.VAULT: PortName.VAULT_METRICS,
@@ -116,6 +124,11 @@ class Configuration:
     def sandbox_accounts(self) -> Path:
         """Return the file with the accounts the sandbox PSP keeps."""
         return self.home / "sandbox" / "accounts.json"
+
+    @property
+    def sandbox_root(self) -> Path:
+        """Return the file with the certificate that vouches for the webhooks of the sandbox's PayPal."""
+        return self.home / "sandbox" / "paypal_root.pem"
 
     @property
     def sandbox_store(self) -> Path:
@@ -234,7 +247,8 @@ def _load(root: Path, home: Path, port_base: int | None, environ: Mapping[str, s
     base = saved_base if port_base is None else port_base
     known = _read_json(home / "secrets.json")
     names = [f"database/{role}" for role in (DATABASE_ADMINISTRATOR, *DATABASE_ROLES.values())]
-    names += [f"psp/{account}" for account in PSP_ACCOUNTS]
+    names += [f"psp/{account}" for account in PSP_ACCOUNT_PORTS]
+    names += [f"webhooks/{account}" for account in PSP_DIALECTS]
     return Configuration(
         root=root,
         home=home,
@@ -254,7 +268,7 @@ def _own_settings(process: ComponentName, configuration: Configuration) -> dict[
         case ComponentName.RELAY:
             return {"PAYERA_KAFKA_BOOTSTRAP": configuration.address(PortName.KAFKA)}
         case ComponentName.ROUTER:
-            return {"PAYERA_DEFAULT_PRIORITIES": ",".join(PSP_ACCOUNTS)}
+            return {"PAYERA_DEFAULT_PRIORITIES": ",".join(DEFAULT_PRIORITIES)}
         case ComponentName.SANDBOX:
             return {
                 "PAYERA_SANDBOX_ACCOUNTS": str(configuration.sandbox_accounts),

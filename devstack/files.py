@@ -7,7 +7,7 @@ from typing import Final
 
 from devstack.configuration import Configuration, remember, write_private
 from devstack.errors import MissingPartError
-from devstack.names import PSP_ACCOUNT_PORTS
+from devstack.psp_accounts import accounts_of_the_connectors, accounts_of_the_sandbox, paypal_root
 
 #: What `payera down --wipe` deletes from the data folder, and nothing else.
 WIPED: Final = (
@@ -62,21 +62,11 @@ def _write_keyrings(configuration: Configuration) -> None:
 
 def _write_accounts(configuration: Configuration) -> None:
     """Write the same accounts for both sides: the connectors, and the sandbox PSP that keeps them."""
-    accounts = [
-        {
-            "account": account,
-            "connector": "sandbox",
-            "base_url": f"http://{configuration.address(port)}",
-            "api_key": configuration.secrets[f"psp/{account}"],
-        }
-        for account, port in PSP_ACCOUNT_PORTS.items()
-    ]
-    kept = [
-        {"account": account, "api_key": configuration.secrets[f"psp/{account}"], "port": configuration.ports[port]}
-        for account, port in PSP_ACCOUNT_PORTS.items()
-    ]
-    _write_json(configuration.psp_accounts, accounts)
-    _write_json(configuration.sandbox_accounts, kept)
+    if not configuration.sandbox_root.is_file():
+        write_private(configuration.sandbox_root, paypal_root(configuration).encode())
+    root = configuration.sandbox_root.read_text(encoding="utf-8").strip()
+    _write_json(configuration.psp_accounts, accounts_of_the_connectors(configuration, root))
+    _write_json(configuration.sandbox_accounts, accounts_of_the_sandbox(configuration))
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -43,6 +43,10 @@ class PortName(StrEnum):
     ROUTER_METRICS = "router_metrics"
     VAULT_METRICS = "vault_metrics"
     CONNECTORS_METRICS = "connectors_metrics"
+    SANDBOX_STRIPE = "sandbox_stripe"
+    SANDBOX_ADYEN = "sandbox_adyen"
+    SANDBOX_CHECKOUT = "sandbox_checkout"
+    SANDBOX_PAYPAL = "sandbox_paypal"
 
 
 #: Below 32768, where the kernel starts to take ports for outgoing connections.
@@ -57,6 +61,10 @@ DEFAULT_PORTS: Final[dict[PortName, int]] = {
     PortName.SANDBOX: 8090,
     PortName.SANDBOX_A: 8091,
     PortName.SANDBOX_B: 8092,
+    PortName.SANDBOX_STRIPE: 8093,
+    PortName.SANDBOX_ADYEN: 8094,
+    PortName.SANDBOX_CHECKOUT: 8095,
+    PortName.SANDBOX_PAYPAL: 8096,
     PortName.GATEWAY: 7101,
     PortName.ROUTER: 7102,
     PortName.VAULT: 7103,
@@ -69,12 +77,31 @@ DEFAULT_PORTS: Final[dict[PortName, int]] = {
     PortName.RELAY_METRICS: 7206,
 }
 
+#: The PSP accounts the stack comes with; each has a port of its own, so that it can refuse connections. Payments go to
+#: the first two unless a merchant's priorities say otherwise. Magic amounts count positions here: see docs/sandbox.md.
+PSP_ACCOUNT_PORTS: Final[dict[str, PortName]] = {
+    "sandbox_a": PortName.SANDBOX_A,
+    "sandbox_b": PortName.SANDBOX_B,
+    "sandbox_stripe": PortName.SANDBOX_STRIPE,
+    "sandbox_adyen": PortName.SANDBOX_ADYEN,
+    "sandbox_checkout": PortName.SANDBOX_CHECKOUT,
+    "sandbox_paypal": PortName.SANDBOX_PAYPAL,
+}
+DEFAULT_PRIORITIES: Final = ("sandbox_a", "sandbox_b")
+#: The wire API of those accounts that speak a real PSP's: the sandbox's dialect and the connector are named alike.
+PSP_DIALECTS: Final[dict[str, str]] = {
+    "sandbox_stripe": "stripe",
+    "sandbox_adyen": "adyen",
+    "sandbox_checkout": "checkout",
+    "sandbox_paypal": "paypal",
+}
+
 #: The ports each component must be able to bind.
 COMPONENT_PORTS: Final[dict[ComponentName, tuple[PortName, ...]]] = {
     ComponentName.POSTGRES: (PortName.POSTGRES,),
     ComponentName.KAFKA: (PortName.KAFKA, PortName.KAFKA_CONTROLLER),
     ComponentName.TEMPORAL: (PortName.TEMPORAL, PortName.TEMPORAL_UI),
-    ComponentName.SANDBOX: (PortName.SANDBOX, PortName.SANDBOX_A, PortName.SANDBOX_B),
+    ComponentName.SANDBOX: (PortName.SANDBOX, *PSP_ACCOUNT_PORTS.values()),
     ComponentName.VAULT: (PortName.VAULT, PortName.VAULT_METRICS),
     ComponentName.ROUTER: (PortName.ROUTER, PortName.ROUTER_METRICS),
     ComponentName.CONNECTORS: (PortName.CONNECTORS, PortName.CONNECTORS_METRICS),
@@ -106,12 +133,6 @@ IDENTITIES: Final[dict[ComponentName, str]] = {
     ComponentName.CONNECTORS: "psp_connectors",
 }
 OPERATOR_IDENTITY: Final = "operator"
-
-#: The PSP accounts the stack comes with, best first; each has a port of its own, so that it can refuse connections.
-PSP_ACCOUNT_PORTS: Final[dict[str, PortName]] = {
-    "sandbox_a": PortName.SANDBOX_A,
-    "sandbox_b": PortName.SANDBOX_B,
-}
 
 #: The login role of each process that talks to the database.
 DATABASE_ROLES: Final[dict[ComponentName, str]] = {

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from devstack.configuration import PSP_ACCOUNTS, Configuration, write_private
+from devstack.configuration import Configuration, write_private
 from devstack.errors import StackError
-from devstack.names import OPERATOR_IDENTITY, PortName
+from devstack.names import DEFAULT_PRIORITIES, OPERATOR_IDENTITY, PortName
 from devstack.rest import Rest, expect_ok
 
 KEY_BYTES: Final = 24
@@ -41,8 +41,18 @@ def seed(configuration: Configuration) -> SeededMerchant:
         scope: expect_ok(operator.post(path, {"scope": scope}, money=False), "creating an API key")["key"]
         for scope in ("SECRET", "PUBLISHABLE")
     }
-    set_priorities(configuration, merchant["id"], PSP_ACCOUNTS)
+    set_priorities(configuration, merchant["id"], DEFAULT_PRIORITIES)
     return SeededMerchant(merchant["id"], keys["SECRET"], keys["PUBLISHABLE"], operator_key)
+
+
+def merchant_at(configuration: Configuration, operator_key: str, name: str, accounts: Sequence[str]) -> str:
+    """Create a merchant whose payments go to these PSP accounts, best first; return its secret key."""
+    operator = Rest(configuration.rest_url, operator_key)
+    merchant = expect_ok(operator.post("/v1/merchants", {"name": name}, money=False), "creating the merchant")
+    path = f"/v1/merchants/{merchant['id']}/api_keys"
+    key = expect_ok(operator.post(path, {"scope": "SECRET"}, money=False), "creating an API key")["key"]
+    set_priorities(configuration, merchant["id"], accounts)
+    return str(key)
 
 
 def first_payment(configuration: Configuration, merchant: SeededMerchant) -> None:

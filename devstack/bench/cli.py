@@ -1,22 +1,22 @@
 """`payera bench`: the floor and the product in one run, beside each other, and their ratio."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from devstack.bench.floor_mesh import floor_mesh
-from devstack.bench.measure import MODES, Measurement, Mode, Target, measure
-from devstack.bench.report import GOAL, NEXT_GOAL, machine, medians, ratios, table, where_it_goes
+from devstack.bench.loads import payment_body, play_rounds, processes_of
+from devstack.bench.measure import MODES, Measurement, Mode, Target
+from devstack.bench.psps import bench_psps
+from devstack.bench.report import GOAL, NEXT_GOAL, keep_result, medians, ratios, table, where_it_goes
 from devstack.configuration import Configuration, load_configuration
 from devstack.errors import StackError
 from devstack.lifecycle import Stack
-from devstack.names import ComponentName, PortName
+from devstack.names import PortName
 from devstack.processes import memory_bytes
 from devstack.rest import Rest, expect_ok
 from devstack.seed import TEST_CARD, remembered_merchant
@@ -34,17 +34,19 @@ IDLE_SECONDS: Final = 5.0
 MEBIBYTE: Final = 1024 * 1024
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--seconds", type=click.FloatRange(1, 300), default=5.0, show_default=True, help="Length of one load.")
 @click.option("--rounds", type=click.IntRange(1, 9), default=3, show_default=True, help="Rounds; medians count.")
 @click.option("--no-takeover", is_flag=True, help="Leave the takeover path out.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the JSON result goes.")
-@click.pass_obj
-def bench(home: Path | None, seconds: float, rounds: int, no_takeover: bool, output: Path | None) -> None:
+@click.pass_context
+def bench(ctx: click.Context, seconds: float, rounds: int, no_takeover: bool, output: Path | None) -> None:
     """Measure the running stack beside the floor: the same hops with empty handlers and empty procedures."""
-    configuration = load_configuration(home, create=False)
+    if ctx.invoked_subcommand is not None:
+        return
+    configuration = load_configuration(ctx.obj, create=False)
     stack = Stack(configuration)
-    processes = _processes(stack)
+    processes = processes_of(stack)
     click.echo(f"idle memory after {IDLE_SECONDS:.0f} s of rest, shared pages counted once:")
     time.sleep(IDLE_SECONDS)
     memory = _memory(processes, click.echo)
@@ -64,20 +66,14 @@ def bench(home: Path | None, seconds: float, rounds: int, no_takeover: bool, out
     click.echo(f"goal {GOAL}: {'reached' if reached >= GOAL else 'not reached'}; the next is {NEXT_GOAL}")
     for line in where_it_goes(middle, PRODUCT, FLOOR, BUSIEST):
         click.echo(line)
-    when = datetime.now(UTC)
-    path = output or configuration.root / "bench" / "results" / f"{when:%Y-%m-%dT%H%M%SZ}.json"
     result = {
-        "when": when.isoformat(timespec="seconds"),
-        "machine": machine(),
         "seconds": seconds,
         "rounds": rounds,
         "idle_memory_mib": memory,
         "ratios": {"direct": direct, "takeover": takeover},
         "medians": [asdict(measurement) for measurement in middle.values()],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    click.echo(f"kept as {path}")
+    click.echo(f"kept as {keep_result(configuration, 'mesh', result, output)}")
 
 
 def _direct(
@@ -86,7 +82,7 @@ def _direct(
     product = _product(PRODUCT, configuration, processes, AMOUNT)
     with floor_mesh(configuration) as (port, floor_processes):
         floor = _floor(FLOOR, configuration, port, floor_processes, processes)
-        return _rounds((floor, product), MODES, seconds, rounds)
+        return play_rounds((floor, product), MODES, seconds, rounds)
 
 
 def _takeover(
@@ -95,23 +91,7 @@ def _takeover(
     product = _product(TAKEOVER, configuration, processes, TAKEOVER_AMOUNT)
     with floor_mesh(configuration, workflow=True) as (port, floor_processes):
         floor = _floor(TAKEOVER_FLOOR, configuration, port, floor_processes, processes)
-        return _rounds((floor, product), TAKEOVER_MODES, seconds, rounds)
-
-
-def _rounds(targets: tuple[Target, ...], modes: tuple[Mode, ...], seconds: float, rounds: int) -> list[Measurement]:
-    found = []
-    for number in range(1, rounds + 1):
-        for mode in modes:
-            for target in targets:
-                click.echo(f"round {number} of {rounds}: {target.name}, {mode.name}, {seconds:.0f} s ... ", nl=False)
-                measurement = measure(target, mode, seconds)
-                click.echo(f"{measurement.per_second:.0f} a second")
-                if measurement.unexpected:
-                    click.echo(
-                        f"  {measurement.unexpected} answers were not as expected, such as: {measurement.sample}"
-                    )
-                found.append(measurement)
-    return found
+        return play_rounds((floor, product), TAKEOVER_MODES, seconds, rounds)
 
 
 def _product(name: str, configuration: Configuration, processes: Mapping[str, int], amount: int) -> Target:
@@ -124,7 +104,7 @@ def _product(name: str, configuration: Configuration, processes: Mapping[str, in
     return Target(
         name=name,
         port=configuration.ports[PortName.REST],
-        body=_body(amount, token),
+        body=payment_body(amount, token),
         headers={"authorization": f"Bearer {merchant.secret_key}"},
         expect='"status":"SUCCEEDED"',
         processes=processes,
@@ -139,31 +119,11 @@ def _floor(
     return Target(
         name=name,
         port=port,
-        body=_body(AMOUNT, "tok_floor"),
+        body=payment_body(AMOUNT, "tok_floor"),
         headers={"authorization": "Bearer sk_test_floor"},
         expect='"status":"SUCCEEDED"',
         processes={**own, **shared},
     )
-
-
-def _body(amount: int, token: str) -> str:
-    body: dict[str, Any] = {
-        "amount": {"value": amount, "currency": "EUR"},
-        "token": token,
-        "capture_method": "AUTOMATIC",
-    }
-    return json.dumps(body)
-
-
-def _processes(stack: Stack) -> dict[str, int]:
-    processes = {}
-    for name in ComponentName:
-        record = stack.processes.running(name)
-        if record is None:
-            message = f"{name} does not run"
-            raise StackError(message, "bring the stack up first: payera up")
-        processes[name.value] = record.pid
-    return processes
 
 
 def _memory(processes: Mapping[str, int], echo: Callable[[str], None]) -> dict[str, float]:
@@ -181,3 +141,6 @@ def _show_ratios(title: str, found: dict[str, dict[str, float]]) -> None:
             f"{title}, {mode}: {numbers['rate']:.2f} of the floor's rate; "
             f"p50 x {numbers['p50']:.2f}, p99 x {numbers['p99']:.2f}, CPU x {numbers['cpu']:.2f}"
         )
+
+
+bench.add_command(bench_psps)

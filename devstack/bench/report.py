@@ -1,14 +1,17 @@
 """Puts measurements side by side: medians, ratios to the floor, and where the rest of the time goes."""
 
+import json
 import os
 import platform
 import statistics
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from devstack.bench.measure import Measurement
+from devstack.configuration import Configuration
 
 PACKAGES: Final = (
     "grpcio",
@@ -70,6 +73,17 @@ def where_it_goes(
     for name, cost in sorted(extra.items(), key=lambda item: -item[1]):
         floor_cost = bare.cpu_ms.get(names.get(name, name), 0.0)
         yield f"  {name:<12}{cost:>7.2f} ms   ({ours.cpu_ms[name]:.2f}, floor {floor_cost:.2f})"
+
+
+def keep_result(configuration: Configuration, name: str, result: dict[str, Any], output: Path | None) -> Path:
+    """Write a result with its time and machine, to `output` or into `bench/results`; return the file."""
+    when = datetime.now(UTC)
+    suffix = "" if name == "mesh" else f"-{name}"
+    path = output or configuration.root / "bench" / "results" / f"{when:%Y-%m-%dT%H%M%SZ}{suffix}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {"when": when.isoformat(timespec="seconds"), "machine": machine(), **result}
+    path.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    return path
 
 
 def machine() -> dict[str, Any]:

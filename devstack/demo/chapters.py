@@ -52,6 +52,10 @@ class Merchant:
         body = {"amount": {"value": amount, "currency": "EUR"}, "token": self.token(number), **fields}
         return self.call("/v1/payments", body)
 
+    def read(self, path: str) -> dict[str, Any]:
+        """Read something, without showing it."""
+        return expect_ok(self._rest.get(path), f"GET {path}")
+
     def call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Make one call that moves money, and show it."""
         begun = self._clock()

@@ -95,10 +95,24 @@ def _short(value: Any) -> str:  # noqa: ANN401 - JSON
     return str(value)
 
 
-@click.command()
-@click.pass_obj
-def demo(home: Path | None) -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def demo(ctx: click.Context) -> None:
     """Show what the gateway does when things go wrong: a story told through REST and Kafka."""
-    configuration = load_configuration(home, create=False)
+    if ctx.invoked_subcommand is not None:
+        return
+    configuration = load_configuration(ctx.obj, create=False)
     click.echo(f"Payera at {configuration.rest_url}, a merchant's calls and what platform teams read from Kafka")
     play(configuration, click.echo)
+
+
+@demo.command("psps")
+@click.option("--whole", is_flag=True, help="Show long answers to their end.")
+@click.pass_obj
+def demo_psps(home: Path | None, whole: bool) -> None:
+    """Show a payment at each PSP's wire API, as it goes over the wire, and a cascade between two of them."""
+    from devstack.demo.psps import play_psps
+
+    configuration = load_configuration(home, create=False)
+    click.echo(f"Payera at {configuration.rest_url}, the PSPs' wire APIs spoken by the sandbox of this stack")
+    play_psps(configuration, Style(), click.echo, whole=whole)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from devstack.errors import StackError
 from devstack.sandbox.dialects.contract import Dialect
 from devstack.sandbox.dialects.registry import NAMES, OWN, dialect
 from devstack.sandbox.journal import Journal
+from devstack.sandbox.keys import constant_key, constant_webhook_secret
 from devstack.sandbox.server import Sandbox
 from devstack.sandbox.settings import AccountEntry, completed
 from mesh.settings import SettingsError
@@ -24,9 +24,6 @@ DEFAULT_PORT: Final = 8190
 LAST_PORT: Final = 65_535
 _LABEL_WIDTH: Final = 20
 _WIDEST_TRIGGER: Final = 64
-# Keys of these PSPs begin so, and their SDKs look at it.
-_KEY_PREFIXES: Final = {"stripe": "sk_test_", "checkout": "sk_sbox_"}
-_WEBHOOK_PREFIXES: Final = {"stripe": "whsec_"}
 
 
 @click.command("sandbox")
@@ -81,16 +78,6 @@ def sandbox(
     except OSError as error:
         message = f"the sandbox can't start: {error.strerror or error}"
         raise StackError(message, "choose another port: payera sandbox --port 0") from None
-
-
-def constant_key(name: str) -> str:
-    """Give the API key of a dialect's sandbox that nobody has chosen another for: no secret, it serves this machine."""
-    return _KEY_PREFIXES.get(name, "") + hashlib.sha256(f"payera sandbox key {name}".encode()).hexdigest()[:32]
-
-
-def constant_webhook_secret(name: str) -> str:
-    """Give the webhook secret that goes with it: 64 hexadecimal digits after the prefix a PSP gives its secrets."""
-    return _WEBHOOK_PREFIXES.get(name, "") + hashlib.sha256(f"payera sandbox webhooks {name}".encode()).hexdigest()
 
 
 def lines(entry: AccountEntry, spoken: Dialect, url: str, control_url: str) -> Iterator[str]:

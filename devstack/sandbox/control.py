@@ -103,6 +103,7 @@ class Control:
         application.router.add_put(f"{account}/decisions", self._hold)
         application.router.add_post(f"{account}/decisions", self._decide)
         application.router.add_post(f"{account}/keys:forget", self._forget_keys)
+        application.router.add_get(f"{account}/exchanges", self._list_exchanges)
         application.router.add_route("*", "/control/{rest:.*}", self._nothing)
         application.router.add_route("*", "/{rest:.*}", self._psp)
         return application
@@ -205,6 +206,12 @@ class Control:
         """Forget the idempotency keys, as if their time had passed."""
         return wire.json_response(200, {"forgotten": self._account(request).api.books.forget_keys()})
 
+    async def _list_exchanges(self, request: web.Request) -> web.StreamResponse:
+        """Show the newest requests with their answers, numbered higher than `after`; nothing secret is shown."""
+        exchanges = self._account(request).api.exchanges
+        after = _number(request.query.get("after", "0"), "after")
+        return wire.json_response(200, {"exchanges": list(exchanges.told(after)), "count": exchanges.count})
+
     async def _list_violations(self, _request: web.Request) -> web.StreamResponse:
         found = [msgspec.to_builtins(violation) for violation in self._violations.newest]
         return wire.json_response(200, {"count": self._violations.count, "violations": found})
@@ -212,10 +219,7 @@ class Control:
     async def _truth(self, request: web.Request) -> web.StreamResponse:
         """Tell the whole truth, a page at a time: `reference` is exact, `prefix` is not, `after` is a charge id."""
         query = request.query
-        try:
-            limit = min(max(int(query.get("limit", DEFAULT_PAGE)), 1), LARGEST_PAGE)
-        except ValueError:
-            raise ApiError(400, "invalid_request", "limit must be a number") from None
+        limit = min(max(_number(query.get("limit", str(DEFAULT_PAGE)), "limit"), 1), LARGEST_PAGE)
         found = list(
             islice(
                 self._charges(query.get("reference", ""), query.get("prefix", ""), query.get("after", "")), limit + 1
@@ -271,6 +275,13 @@ async def _body(request: web.Request, type_: type[Fields]) -> Fields:
         return msgspec.json.decode(await request.read() or b"{}", type=type_)
     except msgspec.DecodeError as error:
         raise ApiError(400, "invalid_request", str(error)) from None
+
+
+def _number(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ApiError(400, "invalid_request", f"{name} must be a number") from None
 
 
 def _matches(charge: Charge, reference: str, prefix: str) -> bool:

@@ -138,6 +138,7 @@ On `PAYERA_LISTEN`; it is no part of what a PSP shows to merchants.
 | `PUT /control/accounts/{{account}}/decisions` | `held`: operations that are only acknowledged, or fail later, then wait to be decided by hand |
 | `POST /control/accounts/{{account}}/decisions` | decides an operation that waits, or lets one that succeeded fail: `type`, `reference`, and `network_code` or `reason` (else what it was meant to get) |
 | `POST /control/accounts/{{account}}/keys:forget` | forgets all idempotency keys, as if their time had passed |
+| `GET /control/accounts/{{account}}/exchanges` | the newest requests with their answers, numbered higher than `after`; keys are masked, of card numbers the first six and last four digits are shown |
 | `GET /control/truth` | what really happened to money: per charge `authorized`, `captured`, `refunded`, `voided`, `money_moves` and `requests`, and the same per operation; `reference` (exact), `prefix`, `limit`, `after` (a charge id, see `next`); with `reference` also how often each account was asked, acted upon or not |
 
     curl -X PUT localhost:8090/control/accounts/sandbox_a/faults -d '{{"operation": "authorize", "mode": "reset_after", "count": 3}}'

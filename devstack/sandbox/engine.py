@@ -13,6 +13,7 @@ from devstack.sandbox import wire
 from devstack.sandbox.books import Books
 from devstack.sandbox.conformity import Conformity
 from devstack.sandbox.dialects.contract import Act, Ask, Desk, Dialect, Notice, Refused, Settle, Signed
+from devstack.sandbox.exchanges import Exchanges
 from devstack.sandbox.faults import NEVER_MS, Fault, FaultMode, FaultOperation, FaultPlan
 from devstack.sandbox.incoming import Incoming, Reply, incoming_of, response_of
 from devstack.sandbox.ledger import Entry
@@ -47,6 +48,7 @@ class AccountEngine:
         self.plan = FaultPlan()
         self.base_url = ""
         self.performer = Performer(account=account, position=position, books=books, dialect=dialect)
+        self.exchanges = Exchanges(account)
         self.webhooks = WebhookSender(account.webhook_url, self._signed, clock)
         self._position = position
         self._conformity = conformity
@@ -64,7 +66,16 @@ class AccountEngine:
         return await self.handle(request, incoming)
 
     async def handle(self, request: web.BaseRequest, incoming: Incoming) -> web.StreamResponse:
-        """Serve one request whose credentials were checked."""
+        """Serve one request whose credentials were checked, and remember what was said."""
+        response = None
+        try:
+            response = await self._handle(request, incoming)
+        finally:
+            # A caller who gave up ends this with a cancellation: the request was here all the same.
+            self.exchanges.keep(incoming, response)
+        return response
+
+    async def _handle(self, request: web.BaseRequest, incoming: Incoming) -> web.StreamResponse:
         findings = self._conformity.request(incoming)
         if findings:
             return self._response(incoming, self.dialect.invalid(findings))

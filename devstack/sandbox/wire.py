@@ -14,6 +14,10 @@ from devstack.sandbox.incoming import JSON, Reply
 _ABORTIVE: Final = struct.pack("ii", 1, 0)
 
 
+class GoneNowhere(web.Response):
+    """What stands for an answer when the connection is gone, or was given something else."""
+
+
 def json_response(status: int, body: object) -> web.Response:
     """Give a proper answer."""
     return web.Response(status=status, body=msgspec.json.encode(body), content_type=JSON)
@@ -24,7 +28,7 @@ def garbage() -> web.Response:
     return web.Response(status=200, body=b'{"id": "ch_\xff\xfe<<<', content_type=JSON)
 
 
-def reset(request: web.BaseRequest) -> web.Response:
+def reset(request: web.BaseRequest) -> GoneNowhere:
     """Reset the connection; the answer given back goes nowhere."""
     transport = request.transport
     if transport is not None:
@@ -32,10 +36,10 @@ def reset(request: web.BaseRequest) -> web.Response:
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORTIVE)
         transport.abort()
-    return web.Response()
+    return GoneNowhere()
 
 
-def truncated(request: web.BaseRequest, reply: Reply) -> web.Response:
+def truncated(request: web.BaseRequest, reply: Reply) -> GoneNowhere:
     """Announce a whole body and send half of it; the answer given back goes nowhere."""
     transport = request.transport
     if transport is not None:
@@ -46,4 +50,4 @@ def truncated(request: web.BaseRequest, reply: Reply) -> web.Response:
         head = f"HTTP/1.1 {status}\r\nContent-Type: {reply.content_type or JSON}\r\nContent-Length: {length}\r\n\r\n"
         transport.write(head.encode() + content[: len(content) // 2])
         transport.close()
-    return web.Response()
+    return GoneNowhere()

@@ -18,7 +18,7 @@ import pytest
 from devstack.rest import Rest, expect_ok
 from devstack.sandbox.dialects.paypal.certificates import root_pem
 from devstack.sandbox.magic import ACCOUNT_STEP, FIRST_AMOUNT
-from devstack.seed import set_priorities
+from devstack.seed import merchant_at
 from tests.e2e.support import FINAL, Mesh, until
 from tests.e2e.test_leaks import contents, forms
 from tests.support.sandbox_psp import ThreadedLab, sandbox_in_thread
@@ -86,12 +86,8 @@ class Psps:
 
     def route(self, *psps: str) -> str:
         """Make a merchant whose payments go to these PSPs, best first, and give its key."""
-        operator = Rest(self.mesh.stack.configuration.rest_url, self.mesh.merchant.operator_key)
-        merchant = expect_ok(operator.post("/v1/merchants", {"name": " ".join(psps)}, money=False), "a merchant")
-        path = f"/v1/merchants/{merchant['id']}/api_keys"
-        key = expect_ok(operator.post(path, {"scope": "SECRET"}, money=False), "a key")["key"]
-        set_priorities(self.mesh.stack.configuration, merchant["id"], [self.accounts[psp] for psp in psps])
-        return str(key)
+        accounts = [self.accounts[psp] for psp in psps]
+        return merchant_at(self.mesh.stack.configuration, self.mesh.merchant.operator_key, " ".join(psps), accounts)
 
 
 @dataclass

@@ -8,8 +8,8 @@ import sys
 import aiohttp
 import pytest
 
-from devstack.sandbox.cli import constant_key
 from devstack.sandbox.dialects.registry import NAMES
+from devstack.sandbox.keys import constant_key
 from tests.support.sandbox_psp import Receiver
 
 pytestmark = pytest.mark.integration

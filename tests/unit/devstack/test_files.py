@@ -9,6 +9,7 @@ from devstack.configuration import Configuration
 from devstack.doctor import examine
 from devstack.errors import MissingPartError
 from devstack.files import PRIVATE, WIPED, write_files
+from devstack.names import PSP_ACCOUNT_PORTS, PSP_DIALECTS
 from tests.unit.devstack.stacks import a_configuration
 
 
@@ -23,9 +24,45 @@ def test_the_connectors_and_the_sandbox_know_the_same_accounts(configuration: Co
     accounts = json.loads(configuration.psp_accounts.read_text())
     kept = json.loads(configuration.sandbox_accounts.read_text())
 
-    assert [(item["account"], item["api_key"]) for item in accounts] == [("sandbox_a", "key-a"), ("sandbox_b", "key-b")]
-    assert [(item["account"], item["api_key"]) for item in kept] == [("sandbox_a", "key-a"), ("sandbox_b", "key-b")]
-    assert [item["base_url"] for item in accounts] == [f"http://127.0.0.1:{item['port']}" for item in kept]
+    assert [item["account"] for item in accounts] == list(PSP_ACCOUNT_PORTS)
+    assert [item["api_key"] for item in accounts] == [item["api_key"] for item in kept]
+    assert [item["connector"] for item in accounts] == ["sandbox", "sandbox", *PSP_DIALECTS.values()]
+    for known, item in zip(accounts, kept, strict=True):
+        assert known["base_url"].removesuffix("/v72") == f"http://127.0.0.1:{item['port']}"
+        assert known.get("webhook_secrets", []) in ([], [item.get("webhook_secret")])
+
+
+def test_both_sides_can_use_every_account(configuration: Configuration) -> None:
+    from devstack.sandbox.dialects.registry import dialect
+    from devstack.sandbox.settings import completed, load_accounts
+    from psp_connectors.adapters.accounts import load_accounts as load_known_accounts
+    from psp_connectors.adapters.accounts import load_webhook_secrets
+    from psp_connectors.application.account_ports import Configuration as Configured
+    from psp_connectors.application.account_rules import check_account, check_secret
+    from psp_connectors.application.credentials import Credentials
+    from psp_connectors.connectors.registry import CONNECTORS
+
+    write_files(configuration)
+
+    for entry in load_accounts(configuration.sandbox_accounts):
+        assert completed(entry, dialect(entry.dialect).needs).account == entry.account
+    for known in load_known_accounts(configuration.psp_accounts, CONNECTORS, "dev").values():
+        configured = Configured(base_url=known.base_url, settings=known.settings)
+        credentials = Credentials(api_key=known.api_key, secrets=known.secrets)
+        check_account(CONNECTORS[known.connector], configured, credentials, only_https=False)
+    for secrets in load_webhook_secrets(configuration.psp_accounts).values():
+        for secret in secrets:
+            check_secret(secret)
+
+
+def test_the_certificate_of_the_sandbox_paypal_is_made_once(configuration: Configuration) -> None:
+    write_files(configuration)
+    before = configuration.psp_accounts.read_bytes()
+    assert b"BEGIN CERTIFICATE" in before
+
+    write_files(configuration)
+
+    assert configuration.psp_accounts.read_bytes() == before
 
 
 def test_other_users_enter_none_of_the_folders(configuration: Configuration) -> None:

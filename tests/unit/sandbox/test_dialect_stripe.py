@@ -10,13 +10,14 @@ import pytest
 
 from devstack.descriptions import default_folder
 from devstack.sandbox.books import Books
-from devstack.sandbox.cli import constant_key, constant_webhook_secret, lines
+from devstack.sandbox.cli import lines
 from devstack.sandbox.dialects.contract import Act, Ask, Desk, Notice, Refused
 from devstack.sandbox.dialects.registry import NAMES, dialect
 from devstack.sandbox.dialects.stripe.dialect import DIALECT
 from devstack.sandbox.dialects.stripe.events import EVENTS, signature
 from devstack.sandbox.dialects.stripe.triggers import CARDS, METHODS, SMALLEST, UNITS, decline_of, refund_failure_of
 from devstack.sandbox.incoming import Incoming
+from devstack.sandbox.keys import constant_key, constant_webhook_secret
 from devstack.sandbox.ledger import OperationType, Waiting
 from devstack.sandbox.magic import DECLINES, Verdict
 from devstack.sandbox.settings import AccountEntry, completed
