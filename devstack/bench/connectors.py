@@ -12,6 +12,7 @@ import msgspec
 
 from devstack.configuration import Configuration
 from devstack.errors import StackError
+from mesh.identifiers import new_id
 from mesh.money import Money
 from psp_connectors.adapters.accounts import load_accounts
 from psp_connectors.connectors.registry import CONNECTORS
@@ -57,34 +58,37 @@ def connector_costs(configuration: Configuration) -> list[Cost]:
 
 def _costs(connector: Connector, account: Account) -> list[Cost]:
     account = _with_token(connector, account)
-    reference = f"bench_{time.time_ns()}"
     found = []
-    held, psp_reference = _measured(connector, account, _authorization(f"{reference}_1"))
+    held, psp_reference = _measured(connector, account, _authorization())
     found.append(held)
+    reference = new_id("cap")
     capture = Capture(
-        reference=f"{reference}_2",
-        idempotency_key=f"{reference}_2",
+        reference=reference,
+        idempotency_key=reference,
         psp_reference=psp_reference,
         amount=EUROS,
         final=True,
     )
     captured, capture_reference = _measured(connector, account, capture)
     found.append(captured)
+    reference = new_id("ref")
     refund = Refund(
-        reference=f"{reference}_3",
-        idempotency_key=f"{reference}_3",
+        reference=reference,
+        idempotency_key=reference,
         psp_reference=psp_reference,
         amount=PART,
         capture_psp_reference=capture_reference,
     )
     found.append(_measured(connector, account, refund)[0])
-    _, other = _measured(connector, account, _authorization(f"{reference}_4"))
-    void = Void(reference=f"{reference}_5", idempotency_key=f"{reference}_5", psp_reference=other)
+    _, other = _measured(connector, account, _authorization())
+    reference = new_id("void")
+    void = Void(reference=reference, idempotency_key=reference, psp_reference=other)
     found.append(_measured(connector, account, void)[0])
     return found
 
 
-def _authorization(reference: str) -> Authorization:
+def _authorization() -> Authorization:
+    reference = f"{new_id('pay')}_1"
     card = Card(
         number=CardNumber("4242424242424242"),
         code=CardCode("123"),
@@ -158,5 +162,5 @@ def _send(request: HttpRequest) -> HttpResponse:
 
 def _require(connector: Connector, operation: Operation, outcome: Outcome) -> None:
     if outcome.kind not in _UNDERSTOOD:
-        message = f"{connector.name}: {name_of(operation)} came to {outcome.kind.value}, not to an approval"
+        message = f"{connector.name}: {name_of(operation)} came to {outcome.kind.value}: {outcome.detail}"
         raise StackError(message, "see why: payera logs sandbox")

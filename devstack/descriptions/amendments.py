@@ -15,7 +15,8 @@ from devstack.descriptions.documents import Document
 class Amendment:
     """One property added to the schema at `place`: the schema at `like`, or the one written out.
 
-    `place` and `like` are references into the document such as `#/components/schemas/card_request`.
+    `place` and `like` are references into the document such as `#/components/schemas/card_request`. With `within`
+    empty it is no property but a member of the object at `place` itself, such as one of an operation's responses.
     """
 
     document: str
@@ -23,7 +24,8 @@ class Amendment:
     name: str
     source: str
     like: str = ""
-    schema: Mapping[str, Any] | None = None
+    schema: Mapping[str, Any] | Sequence[str] | None = None
+    within: str = "properties"
 
 
 def _stripe_form(path: str, *steps: str) -> str:
@@ -32,9 +34,32 @@ def _stripe_form(path: str, *steps: str) -> str:
     return "/".join((body, *steps))
 
 
+_CHECKOUT: Final = "nas-2021-07-20.bundled"
 _CARD_OF_A_PAYMENT_METHOD: Final = _stripe_form("/v1/payment_methods", "properties", "card")
 
 AMENDMENTS: Final[Mapping[str, Sequence[Amendment]]] = {
+    "checkout": [
+        # Without this an answer about a payment that is pending or declined would be one about a payout as well.
+        Amendment(
+            document=_CHECKOUT,
+            place="#/components/schemas/PayoutDetails/properties/source/properties/type",
+            name="enum",
+            schema=["currency_account"],
+            within="",
+            source="the sentence in the description itself: always `currency_account` for payouts",
+        ),
+        *(
+            Amendment(
+                document=_CHECKOUT,
+                place=f"#/paths/~1payments~1{{id}}~1{action}/post/responses",
+                name="429",
+                like="#/paths/~1payments/post/responses/429",
+                within="",
+                source='guide "Idempotency", which names these calls',
+            )
+            for action in ("authorizations", "captures", "refunds", "voids")
+        ),
+    ],
     "paypal": [
         Amendment(
             document="checkout_orders_v2",
@@ -78,5 +103,6 @@ def amended(documents: Sequence[Document], amendments: Sequence[Amendment]) -> S
         document = by_name[amendment.document]
         place = document.at(amendment.place)
         added = document.at(amendment.like) if amendment.like else amendment.schema
-        place.setdefault("properties", {}).setdefault(amendment.name, added)
+        holder = place.setdefault(amendment.within, {}) if amendment.within else place
+        holder.setdefault(amendment.name, added)
     return documents

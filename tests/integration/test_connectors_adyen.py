@@ -9,20 +9,16 @@ from typing import Any
 import pytest
 
 from devstack.sandbox.faults import FaultMode
-from devstack.sandbox.ledger import OperationType
-from devstack.sandbox.magic import Verdict
 from mesh.money import Money
-from psp_connectors.adapters.http.limits import SenderLimits
-from psp_connectors.adapters.http.negotiation import NegotiatingSender
-from psp_connectors.application.perform_operation import PerformOperation, Runtime
 from psp_connectors.connectors.registry import CONNECTORS
-from psp_connectors.domain.breaker import BreakerLimits
+from psp_connectors.domain.cards import Secret
 from psp_connectors.domain.operations import Capture, CardlessOperation, Increment, OperationKind, Refund, Sync, Void
 from psp_connectors.domain.outcomes import Outcome, OutcomeKind
-from psp_connectors.domain.webhooks import Notification
-from tests.fakes.connectors.adyen import adyen_account
-from tests.fakes.connectors.adyen_counter import Front, read
-from tests.fakes.connectors.ports import FakeCrashPoints, FakeObserver, FakeVault, order
+from psp_connectors.domain.webhooks import Authenticity, Notification, RawWebhook, WebhookContext
+from tests.fakes.connectors.adyen import HMAC_KEY, MERCHANT_ACCOUNT, adyen_account
+from tests.fakes.connectors.ports import API_KEY, order
+from tests.support.psp_runtime import PspRuntime, psp_runtime
+from tests.support.sandbox_psp import SandboxLab, open_sandbox
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +36,15 @@ KINDS = (
     OperationKind.VOID,
     OperationKind.REFUND,
 )
+ENTRY = {
+    "account": "adyen_a",
+    "dialect": "adyen",
+    "api_key": API_KEY,
+    "webhook_secret": HMAC_KEY,
+    "settings": {"merchant_account": MERCHANT_ACCOUNT},
+}
 LONG_SECONDS, SHORT_SECONDS = 20.0, 0.5
+SLOW_MS = 200
 NEVER_ANSWERED = {FaultMode.TIMEOUT_THEN_SUCCESS, FaultMode.TIMEOUT_THEN_DECLINE}
 
 
@@ -48,9 +52,8 @@ NEVER_ANSWERED = {FaultMode.TIMEOUT_THEN_SUCCESS, FaultMode.TIMEOUT_THEN_DECLINE
 class Laboratory:
     """The sandbox's Adyen, and a runtime that speaks to it."""
 
-    front: Front
-    perform: PerformOperation
-    observer: FakeObserver
+    psp: SandboxLab
+    runtime: PspRuntime
     seconds: float = LONG_SECONDS
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -59,10 +62,10 @@ class Laboratory:
 
     async def authorize(self, *, key: str = "", **fields: Any) -> Outcome:
         placed = order(**({"reference": "pay_1_1"} | fields), key=key or self.key())
-        return await self.perform.authorize("adyen_a", placed, time.monotonic() + self.seconds)
+        return await self.runtime.perform.authorize("adyen_a", placed, time.monotonic() + self.seconds)
 
     async def ask(self, operation: CardlessOperation) -> Outcome:
-        return await self.perform.perform("adyen_a", operation, time.monotonic() + self.seconds)
+        return await self.runtime.perform.perform("adyen_a", operation, time.monotonic() + self.seconds)
 
     def operation(self, kind: OperationKind, payment: str, value: int = 1050, *, reference: str = "") -> Any:
         key, money = self.key(), Money(value, "EUR")
@@ -81,43 +84,44 @@ class Laboratory:
                     reference="inc_1", idempotency_key=key, psp_reference=payment, amount=money, total=total
                 )
 
-    def moves(self, kind: OperationKind, reference: str) -> int:
-        return self.front.counter.moves(OperationType(kind.value), reference)
+    async def strike(self, mode: FaultMode, operation: str) -> None:
+        """Let a fault strike the next request of an operation."""
+        delay = {"delay_ms": SLOW_MS} if mode is FaultMode.SLOW else {}
+        await self.psp.call("PUT", "faults", mode=mode.value, operation=operation, count=1, **delay)
 
-    def told(self) -> list[Notification]:
-        """Give what all webhooks so far say, in their order."""
-        counter = self.front.counter
-        return [one for notice in counter.notices for one in read(counter.sign(notice))]
+    async def moves(self, kind: OperationKind, reference: str) -> int:
+        return await self.psp.moves(kind.value, reference)
 
-    def told_of(self, reference: str) -> Notification:
+    async def told(self) -> list[Notification]:
+        """Give what all webhooks so far say, in their order; all of them must be genuine."""
+        await self.psp.call("POST", "webhooks:settle")
+        read = CONNECTORS["adyen"].read_webhook
+        assert read is not None
+        told: list[Notification] = []
+        for one in self.psp.receiver.received:
+            context = WebhookContext(secrets=[Secret(HMAC_KEY)], now=int(time.time()))
+            reading = read(RawWebhook(headers=one.headers, body=one.body), self.runtime.account, context)
+            assert (reading.authenticity, reading.refused) == (Authenticity.GENUINE, 0)
+            told += reading.notifications
+        return told
+
+    async def told_of(self, reference: str) -> Notification:
         """Give what the only webhook about an operation says."""
-        (notification,) = [one for one in self.told() if one.reference == reference]
+        (notification,) = [one for one in await self.told() if one.reference == reference]
         return notification
+
+    async def charge(self, reference: str = "pay_1_1") -> dict[str, Any]:
+        """Give the truth about the only payment."""
+        (charge,) = await self.psp.truth(reference)
+        return charge
 
 
 @pytest.fixture
 async def lab() -> AsyncIterator[Laboratory]:
-    front = Front()
-    await front.open()
-    sender, observer = NegotiatingSender(SenderLimits()), FakeObserver()
-    perform = PerformOperation(
-        accounts={"adyen_a": adyen_account(front.url)},
-        connectors=CONNECTORS,
-        vault=FakeVault(),
-        runtime=Runtime(
-            sender=sender,
-            crash_points=FakeCrashPoints(),
-            observer=observer,
-            clock=time.monotonic,
-            breaker_limits=BreakerLimits(failures_to_open=1000),
-            reserve_seconds=0.15,
-        ),
-    )
-    yield Laboratory(front, perform, observer)
-    await perform.close()
-    await sender.close()
-    await front.close()
-    assert observer.errors == []
+    async with open_sandbox(ENTRY) as psp:
+        async with psp_runtime(adyen_account(f"{psp.url}/v72")) as runtime:
+            yield Laboratory(psp, runtime)
+        assert (await psp.get("violations"))["violations"] == []
 
 
 async def prepared(lab: Laboratory, kind: OperationKind) -> tuple[str, Callable[[], Any]]:
@@ -137,9 +141,8 @@ async def test_an_operation_is_performed_once_and_told_by_webhook(lab: Laborator
     assert outcome.kind is (APPROVED if kind is OperationKind.AUTHORIZE else PENDING)
     again = await send()
     assert (again.kind, again.psp_reference) == (outcome.kind, outcome.psp_reference)
-    lab.front.counter.decide()
-    assert lab.moves(kind, reference) == 1
-    told = lab.told_of(reference)
+    assert await lab.moves(kind, reference) == 1
+    told = await lab.told_of(reference)
     assert (told.kind, told.psp_reference) == (kind, outcome.psp_reference)
     assert told.outcome is not None
     assert told.outcome.kind is APPROVED
@@ -165,7 +168,7 @@ FAULTS: dict[FaultMode, tuple[OutcomeKind, OutcomeKind, str, bool]] = {
 @pytest.mark.parametrize("mode", FAULTS)
 async def test_every_fault_on_every_action(lab: Laboratory, mode: FaultMode, kind: OperationKind) -> None:
     reference, send = await prepared(lab, kind)
-    lab.front.strike(mode, kind.value)
+    await lab.strike(mode, kind.value)
     lab.seconds = SHORT_SECONDS if mode in NEVER_ANSWERED else LONG_SECONDS
     outcome = await send()
     of_payment, of_modification, code, acted = FAULTS[mode]
@@ -174,36 +177,36 @@ async def test_every_fault_on_every_action(lab: Laboratory, mode: FaultMode, kin
         expected, code = PENDING, ""  # a void has no amount
     assert (outcome.kind, outcome.code) == (expected, code), outcome
 
-    lab.front.counter.decide()
     declined = mode is FaultMode.TIMEOUT_THEN_DECLINE
     if acted:
-        # The webhook brings the truth, whatever was answered, and a second delivery is the same event.
-        told = lab.told_of(reference)
+        # The webhook brings the truth, whatever was answered.
+        told = await lab.told_of(reference)
         assert told.outcome is not None
         assert told.outcome.kind is (DECLINED if declined else APPROVED)
-        assert lab.told_of(reference).event_id == told.event_id
     else:
-        assert [one for one in lab.told() if one.reference == reference] == []
+        assert [one for one in await lab.told() if one.reference == reference] == []
 
     # The same key again heals what never happened, and finds what did.
     lab.seconds = LONG_SECONDS
     again = await send()
-    lab.front.counter.decide()
     if kind is OperationKind.AUTHORIZE:
         assert again.kind is (DECLINED if declined else APPROVED), again
     else:
         assert again.kind is PENDING, again
-    told = lab.told_of(reference)
+    told = await lab.told_of(reference)
     assert told.psp_reference == again.psp_reference
     assert told.outcome is not None
     assert told.outcome.kind is (DECLINED if declined else APPROVED)
-    assert lab.moves(kind, reference) == (0 if declined else 1)
+    assert await lab.moves(kind, reference) == (0 if declined else 1)
+    # A second delivery is the same event.
+    await lab.psp.call("POST", "webhooks:release", reference=reference, again=True)
+    assert [one.event_id for one in await lab.told() if one.reference == reference] == [told.event_id] * 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nothing_can_be_asked_and_nothing_is_sent_for_it(lab: Laboratory, kind: OperationKind) -> None:
     payment = await lab.authorize()
-    before = lab.front.requests
+    before = lab.runtime.sender.requests
     question = Sync(
         kind=kind,
         reference="pay_1_1",
@@ -213,15 +216,16 @@ async def test_nothing_can_be_asked_and_nothing_is_sent_for_it(lab: Laboratory, 
     )
     outcome = await lab.ask(question)
     assert (outcome.kind, outcome.code) == (UNKNOWN, "operation_not_supported")
-    assert lab.front.requests == before
+    assert lab.runtime.sender.requests == before
 
 
 async def test_nothing_is_sent_to_a_closed_door(lab: Laboratory) -> None:
-    await lab.front.close()
+    await lab.psp.call("PUT", "faults", mode=FaultMode.REFUSE.value)
     assert (await lab.authorize()).kind is NOT_SENT
-    await lab.front.open()
-    assert lab.front.requests == 0
+    await lab.psp.call("DELETE", "faults")
+    assert await lab.psp.requests("pay_1_1") == 0
     assert (await lab.authorize()).kind is APPROVED
+    assert await lab.psp.requests("pay_1_1") == 1
 
 
 async def test_captures_in_parts_and_refunds_until_nothing_is_left(lab: Laboratory) -> None:
@@ -236,25 +240,35 @@ async def test_captures_in_parts_and_refunds_until_nothing_is_left(lab: Laborato
     )
     for kind, value, reference, expected in steps:
         assert (await lab.ask(lab.operation(kind, payment, value, reference=reference))).kind is PENDING
-        lab.front.counter.decide()
-        told = lab.told_of(reference)
+        told = await lab.told_of(reference)
         assert told.outcome is not None
         assert (told.outcome.kind, told.payment_psp_reference) == (expected, payment)
-    (charge,) = lab.front.counter.books.charges()
-    assert (charge.authorized, charge.captured, charge.refunded) == (1050, 1050, 1000)
+    charge = await lab.charge()
+    assert (charge["authorized"], charge["captured"], charge["refunded"]) == (1050, 1050, 1000)
+
+
+async def test_a_capture_repeated_while_it_waits_is_the_same_capture(lab: Laboratory) -> None:
+    payment = (await lab.authorize()).psp_reference
+    await lab.psp.call("PUT", "decisions", held=True)
+    capture = lab.operation(OperationKind.CAPTURE, payment)
+    first, again = await lab.ask(capture), await lab.ask(capture)
+    assert (first.kind, again.kind, again.psp_reference) == (PENDING, PENDING, first.psp_reference)
+    assert await lab.moves(OperationKind.CAPTURE, "cap_1") == 0
+    assert [one.reference for one in await lab.told()] == ["pay_1_1"]
+    await lab.psp.call("POST", "decisions", type="capture", reference="cap_1")
+    assert (await lab.told_of("cap_1")).psp_reference == first.psp_reference
+    assert await lab.moves(OperationKind.CAPTURE, "cap_1") == 1
 
 
 async def test_a_refund_that_the_bank_sends_back_later(lab: Laboratory) -> None:
     payment = (await lab.authorize(capture=True)).psp_reference
     refund = await lab.ask(lab.operation(OperationKind.REFUND, payment))
-    lab.front.counter.decide()
-    lab.front.counter.settle(refund.psp_reference, Verdict(reason="declined"))
-    first, second = [one for one in lab.told() if one.kind is OperationKind.REFUND]
+    await lab.psp.call("POST", "decisions", type="refund", reference="ref_1", reason="declined")
+    first, second = [one for one in await lab.told() if one.kind is OperationKind.REFUND]
     assert (first.reversal, second.reversal) == (False, True)
     assert first.psp_reference == second.psp_reference == refund.psp_reference
     assert first.event_id != second.event_id
-    (charge,) = lab.front.counter.books.charges()
-    assert charge.refunded == 0
+    assert (await lab.charge())["refunded"] == 0
 
 
 async def test_a_modification_of_an_unknown_payment_is_refused(lab: Laboratory) -> None:
@@ -265,5 +279,5 @@ async def test_a_modification_of_an_unknown_payment_is_refused(lab: Laboratory) 
 
 async def test_no_card_number_or_key_is_told(lab: Laboratory) -> None:
     outcome = await lab.authorize()
-    told = repr(outcome) + repr(lab.observer.calls) + repr(lab.told())
+    told = repr(outcome) + repr(lab.runtime.observer.calls) + repr(await lab.told())
     assert not any(secret in told for secret in ("4242424242424242", "sk_test_of_the_account"))

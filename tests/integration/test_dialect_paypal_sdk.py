@@ -1,10 +1,8 @@
 """PayPal's official SDK works against the sandbox's PayPal: create, capture, refund, void, decline, errors."""
 
 import base64
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -26,68 +24,54 @@ from paypalserversdk.models.payment_source import PaymentSource  # type: ignore[
 from paypalserversdk.models.purchase_unit_request import PurchaseUnitRequest  # type: ignore[import-untyped]
 from paypalserversdk.models.refund_request import RefundRequest  # type: ignore[import-untyped]
 
-from psp_connectors.domain.http import HttpRequest
 from tests.fakes.connectors.paypal import CLIENT_ID, WEBHOOK_ID
-from tests.fakes.connectors.paypal_counter import Counter
 from tests.fakes.connectors.ports import API_KEY
 from tests.support.paypal_sdk import paypal_sdk
+from tests.support.sandbox_psp import Received, ThreadedLab, sandbox_in_thread
 
 pytestmark = pytest.mark.integration
 
 WHOLE = "return=representation"
 
 
+ENTRY = {
+    "account": "paypal_a",
+    "dialect": "paypal",
+    "api_key": API_KEY,
+    "settings": {"client_id": CLIENT_ID, "webhook_id": WEBHOOK_ID},
+}
+
+
 @dataclass
 class Served:
-    """A counter behind a socket."""
+    """The sandbox's PayPal."""
 
-    counter: Counter
-    url: str
+    threaded: ThreadedLab
+
+    @property
+    def url(self) -> str:
+        return self.threaded.lab.url
+
+    def webhooks(self) -> list[Received]:
+        self.threaded.run(self.threaded.lab.call("POST", "webhooks:settle"))
+        return self.threaded.lab.receiver.received
+
+    def truth(self, invoice: str = "inv-1") -> dict[str, Any]:
+        """Give the truth about the only payment of an invoice."""
+        (truth,) = self.threaded.run(self.threaded.lab.truth(invoice))
+        return dict(truth)
+
+    def books(self, invoice: str = "inv-1") -> tuple[int, int, int, int]:
+        """Give what is authorized, captured and refunded, and how often money moved."""
+        truth = self.truth(invoice)
+        return truth["authorized"], truth["captured"], truth["refunded"], truth["money_moves"]
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    counter, lock = Counter(), threading.Lock()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = HttpRequest(
-                method=self.command, url=f"{url}{self.path}", headers=dict(self.headers.items()), body=body
-            )
-            with lock:
-                reply = counter.serve(request)
-            content = reply.content()
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            if "content-type" not in reply.headers and reply.content_type:
-                self.send_header("Content-Type", reply.content_type)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def do_GET(self) -> None:
-            self.answer()
-
-        def do_POST(self) -> None:
-            self.answer()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    url = f"http://127.0.0.1:{server.server_port}"
-    counter.set_base_url(url)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Served(counter, url)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with sandbox_in_thread(ENTRY) as threaded:
+        yield Served(threaded)
+        assert threaded.run(threaded.lab.get("violations"))["violations"] == []
 
 
 @pytest.fixture
@@ -119,7 +103,7 @@ def authorized(sdk: Any, invoice: str = "inv-1") -> Any:
     return authorization
 
 
-def test_authorize_capture_in_parts_and_refund(sdk: Any) -> None:
+def test_authorize_capture_in_parts_and_refund(sdk: Any, served: Served) -> None:
     authorization = authorized(sdk)
     assert (authorization.status, authorization.amount.value, authorization.invoice_id) == ("CREATED", "10.50", "inv-1")
     assert authorization.processor_response.response_code == "0000"
@@ -147,44 +131,47 @@ def test_authorize_capture_in_parts_and_refund(sdk: Any) -> None:
     assert (refunded.status, refunded.amount.value) == ("COMPLETED", "1.50")
     assert sdk.payments.get_refund({"refund_id": refunded.id}).body.invoice_id == "ref-1"
     assert sdk.payments.get_captured_payment({"capture_id": captured.id}).body.status == "PARTIALLY_REFUNDED"
+    assert served.books() == (1050, 400, 150, 3)
 
 
-def test_charge_at_once_and_read_the_order(sdk: Any) -> None:
+def test_charge_at_once_and_read_the_order(sdk: Any, served: Served) -> None:
     created = sdk.orders.create_order(order("inv-1", intent="CAPTURE")).body
     (capture,) = created.purchase_units[0].payments.captures
     assert (capture.status, capture.amount.value) == ("COMPLETED", "10.50")
     read = sdk.orders.get_order({"id": created.id}).body
     assert (read.status, read.intent, read.payment_source.card.last_digits) == ("COMPLETED", "CAPTURE", "1881")
+    assert served.books() == (1050, 1050, 0, 1)
 
 
-def test_void(sdk: Any) -> None:
+def test_void(sdk: Any, served: Served) -> None:
     authorization = authorized(sdk)
     options = {"authorization_id": authorization.id, "paypal_request_id": "key-void", "prefer": WHOLE}
     assert sdk.payments.void_payment(options).body.status == "VOIDED"
     with pytest.raises(ErrorException) as refusal:
         sdk.payments.void_payment(options | {"paypal_request_id": "key-void-2"})
     assert (refusal.value.response_code, refusal.value.details[0].issue) == (422, "PREVIOUSLY_VOIDED")
+    assert (served.truth()["voided"], served.truth()["captured"]) == (True, 0)
 
 
 def test_same_request_id_is_answered_with_the_same_order(sdk: Any, served: Served) -> None:
     first = sdk.orders.create_order(order("inv-1", key="same"))
     second = sdk.orders.create_order(order("inv-1", key="same"))
     assert (first.status_code, second.status_code, second.body.id) == (201, 200, first.body.id)
-    (charge,) = served.counter.books.charges()
-    assert charge.authorized == 1050
+    assert served.books() == (1050, 0, 0, 1)
     with pytest.raises(ErrorException) as refusal:
         sdk.orders.create_order(order("inv-1", key="other"))
     assert refusal.value.details[0].issue == "DUPLICATE_INVOICE_ID"
 
 
 @pytest.mark.parametrize(("name", "code"), [("CCREJECT-IF", "5120"), ("CCREJECT-SF", "9500"), ("CCREJECT-EC", "5400")])
-def test_decline(sdk: Any, name: str, code: str) -> None:
+def test_decline(sdk: Any, served: Served, name: str, code: str) -> None:
     created = sdk.orders.create_order(order("inv-1", intent="CAPTURE", name=name)).body
     (capture,) = created.purchase_units[0].payments.captures
     assert (created.status, capture.status, capture.processor_response.response_code) == ("COMPLETED", "DECLINED", code)
+    assert (served.truth()["status"], served.books()) == ("declined", (0, 0, 0, 0))
 
 
-def test_errors_are_what_the_sdk_raises(sdk: Any) -> None:
+def test_errors_are_what_the_sdk_raises(sdk: Any, served: Served) -> None:
     with pytest.raises(ErrorException) as missing:
         sdk.payments.get_captured_payment({"capture_id": "0AB12345CD678901E"})
     assert (missing.value.response_code, missing.value.name) == (404, "RESOURCE_NOT_FOUND")
@@ -194,6 +181,7 @@ def test_errors_are_what_the_sdk_raises(sdk: Any) -> None:
             {"authorization_id": authorization.id, "body": CaptureRequest(amount=euros("10.51")), "prefer": WHOLE}
         )
     assert too_much.value.details[0].issue == "MAX_CAPTURE_AMOUNT_EXCEEDED"
+    assert served.books() == (1050, 0, 0, 1)
 
 
 def test_wrong_secret_gets_no_token(served: Served) -> None:
@@ -203,9 +191,8 @@ def test_wrong_secret_gets_no_token(served: Served) -> None:
 
 def test_webhook_verifies_with_the_certificate_it_names(sdk: Any, served: Served) -> None:
     authorized(sdk)
-    (notice,) = served.counter.notices
-    signed = served.counter.dialect.sign(notice, served.counter.desk, served.counter.now)
-    headers = signed.headers
+    (received,) = served.webhooks()
+    headers = received.headers
     answer = requests.get(headers["paypal-cert-url"], timeout=10, proxies={"http": ""})
     leaf, root = x509.load_pem_x509_certificates(answer.content)
     leaf.verify_directly_issued_by(root)
@@ -216,7 +203,7 @@ def test_webhook_verifies_with_the_certificate_it_names(sdk: Any, served: Served
         headers["paypal-transmission-id"],
         headers["paypal-transmission-time"],
         WEBHOOK_ID,
-        str(crc32(signed.body)),
+        str(crc32(received.body)),
     )
     signature = base64.b64decode(headers["paypal-transmission-sig"])
     key.verify(signature, "|".join(parts).encode(), PKCS1v15(), SHA256())

@@ -6,7 +6,8 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,18 +92,36 @@ class SandboxLab:
         charges: list[dict[str, Any]] = (await self.get("truth", reference=reference))["charges"]
         return charges
 
+    async def moves(self, operation: str, reference: str) -> int:
+        """Give how often an operation moved money, whatever was answered."""
+        return sum(
+            one["money_moves"]
+            for charge in await self.truth(reference)
+            for one in charge["operations"]
+            if (one["type"], one["reference"]) == (operation, reference)
+        )
+
+    async def requests(self, reference: str) -> int:
+        """Give how many requests came about a reference, acted upon or not."""
+        return sum(one["requests"] for one in (await self.get("truth", reference=reference))["requests"])
+
 
 @contextlib.asynccontextmanager
 async def open_sandbox(
-    *entries: dict[str, Any], journal: Path | None = None, described: bool = True
+    *entries: dict[str, Any],
+    journal: Path | None = None,
+    described: bool = True,
+    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[SandboxLab]:
-    """Start a sandbox on free ports; every account's webhooks go to one receiver."""
+    """Start a sandbox on free ports; every account's webhooks go to one receiver. `clock` is the PSPs'."""
     receiver = Receiver()
     await receiver.open()
     wanted = [{"port": 0, "webhook_url": receiver.url} | entry for entry in entries]
     accounts = msgspec.convert(wanted, list[AccountEntry])
     descriptions = default_folder() if described else None
-    sandbox = Sandbox(listen=f"{HOST}:0", accounts=accounts, journal=Journal(journal), descriptions=descriptions)
+    sandbox = Sandbox(
+        listen=f"{HOST}:0", accounts=accounts, journal=Journal(journal), descriptions=descriptions, clock=clock
+    )
     await sandbox.open()
     try:
         async with aiohttp.ClientSession(f"http://{HOST}:{sandbox.control_port}") as control:
@@ -127,12 +146,12 @@ class ThreadedLab:
 
 
 @contextlib.contextmanager
-def sandbox_in_thread(*entries: dict[str, Any]) -> Iterator[ThreadedLab]:
+def sandbox_in_thread(*entries: dict[str, Any], described: bool = True) -> Iterator[ThreadedLab]:
     """Start a sandbox in a thread, and stop it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    context = open_sandbox(*entries)
+    context = open_sandbox(*entries, described=described)
 
     async def enter() -> SandboxLab:
         return await context.__aenter__()

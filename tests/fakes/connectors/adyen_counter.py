@@ -1,25 +1,21 @@
-"""Adyen's sandbox dialect behind a counter, with or without a socket that can fail in every way a PSP's socket fails.
+"""Adyen's sandbox dialect behind a counter without sockets, and the connector as its client.
 
 Adyen's own description judges every request, every answer and every webhook, where it is there.
 """
 
-import asyncio
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import web
 
 from devstack.descriptions import Description, default_folder, load
 from devstack.sandbox.books import Books, CardOnFile, ChargeUnknown, Order
 from devstack.sandbox.dialects.adyen.dialect import DIALECT
 from devstack.sandbox.dialects.contract import Act, Denial, Desk, Happening, Notice, Refused, Settle, Signed
-from devstack.sandbox.faults import FaultMode
-from devstack.sandbox.incoming import Incoming, Reply, incoming_of, response_of
-from devstack.sandbox.ledger import Line, OperationType, State, Waiting
+from devstack.sandbox.incoming import Incoming, Reply
+from devstack.sandbox.ledger import Line, State, Waiting
 from devstack.sandbox.magic import APPROVED, Verdict, brand_of
 from devstack.sandbox.settings import AccountEntry
 from psp_connectors.connectors.registry import CONNECTORS
@@ -37,15 +33,8 @@ SPECS = default_folder()
 DESCRIPTION: Description | None = load(SPECS, "adyen") if SPECS is not None else None
 BASE_URL = "http://127.0.0.1:8124"
 NOW = 1_795_600_000
-NEVER_SECONDS: Final = 30.0
-SLOW_SECONDS: Final = 0.2
 SETTINGS = {"merchant_account": MERCHANT_ACCOUNT, "capture_delay": "immediate", "multiple_captures": "on"}
 _UNDESCRIBED: Final = "/checkoutshopper/"
-_VALUE: Final = re.compile(rb'"value":([0-9]+)')
-_UNACTED: Final = frozenset({FaultMode.RESET_BEFORE, FaultMode.SERVER_ERROR_BEFORE})
-_NEVER_ANSWERED: Final = frozenset({FaultMode.TIMEOUT_THEN_SUCCESS, FaultMode.TIMEOUT_THEN_DECLINE})
-_RESET: Final = frozenset({FaultMode.RESET_BEFORE, FaultMode.RESET_AFTER})
-_VERBS: Final = {"captures": "capture", "cancels": "void", "refunds": "refund", "amountUpdates": "increment"}
 
 
 class Entry(AccountEntry, frozen=True, kw_only=True):
@@ -72,10 +61,6 @@ class Counter:
     def __post_init__(self) -> None:
         self.books = Books(self.account.account, self.lines.append, lambda: NOW)
         self.desk = Desk(self.account, self.books, BASE_URL, lambda: NOW)
-
-    def set_base_url(self, base_url: str) -> None:
-        """Say where callers reach the counter, once that is known."""
-        self.desk = replace(self.desk, base_url=base_url)
 
     def serve(self, request: Incoming) -> Reply:
         described = DESCRIPTION is not None and _UNDESCRIBED not in request.path
@@ -105,10 +90,6 @@ class Counter:
         if DESCRIPTION is not None:
             assert DESCRIPTION.webhook_findings(notice.name, signed.body) == []
         return signed
-
-    def moves(self, kind: OperationType, reference: str) -> int:
-        """Give how often an operation moved money: the truth, whatever was answered."""
-        return sum(one.money_moves for one in self.books.find_all(kind, reference))
 
     def _serve(self, request: Incoming) -> Reply:
         if not DIALECT.recognises(request, self.account):
@@ -222,84 +203,3 @@ class Client:
 def answered(reply: Reply) -> HttpResponse:
     headers = {"content-type": reply.content_type} | dict(reply.headers)
     return HttpResponse(status=reply.status, headers=headers, body=reply.content())
-
-
-@dataclass
-class Front:
-    """Serves a counter on a free port; `fault` strikes the next `count` requests of `operation`."""
-
-    counter: Counter = field(default_factory=Counter)
-    fault: FaultMode | None = None
-    operation: str = ""
-    count: int = 0
-    requests: int = 0
-    port: int = 0
-    _runner: web.AppRunner | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v72"
-
-    async def open(self) -> None:
-        """Listen; a front that was closed listens on its old port again."""
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
-        await site.start()
-        server = site._server
-        assert isinstance(server, asyncio.Server)
-        self.port = server.sockets[0].getsockname()[1]
-        self.counter.set_base_url(f"http://127.0.0.1:{self.port}")
-
-    async def close(self) -> None:
-        """Stop listening and drop every connection."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    def strike(self, mode: FaultMode, operation: str, count: int = 1) -> None:
-        self.fault, self.operation, self.count = mode, operation, count
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        incoming = await incoming_of(request)
-        self.requests += 1
-        verb = _VERBS.get(request.path.rpartition("/")[2], "authorize")
-        if self.fault is None or not self.count or verb != self.operation:
-            return response_of(self.counter.serve(incoming))
-        self.count -= 1
-        return await self._spoiled(self.fault, request, incoming)
-
-    async def _spoiled(self, fault: FaultMode, request: web.Request, incoming: Incoming) -> web.StreamResponse:
-        if fault is FaultMode.TIMEOUT_THEN_DECLINE:
-            self.counter.verdict = Verdict(network_code="05")
-        elif fault is FaultMode.DUPLICATE:
-            self.counter.serve(incoming)
-        reply = DIALECT.failed() if fault in _UNACTED else self.counter.serve(incoming)
-        self.counter.verdict = None
-        if fault in _NEVER_ANSWERED:
-            await asyncio.sleep(NEVER_SECONDS)
-        if fault in _NEVER_ANSWERED | _RESET:
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        if fault is FaultMode.SLOW:
-            await asyncio.sleep(SLOW_SECONDS)
-        return spoiled(fault, reply)
-
-
-def spoiled(fault: FaultMode, reply: Reply) -> web.Response:
-    """Give what is answered instead of `reply`."""
-    body = reply.content()
-    match fault:
-        case FaultMode.GARBAGE:
-            return web.Response(body=b"<html>oops</html>", content_type="text/html")
-        case FaultMode.TRUNCATED:
-            return web.Response(status=reply.status, body=body[: len(body) // 2], content_type="application/json")
-        case FaultMode.WRONG_AMOUNT:
-            raised = _VALUE.sub(lambda match: b'"value":%d' % (int(match[1]) + 1), body)
-            return web.Response(status=reply.status, body=raised, content_type="application/json")
-        case FaultMode.SERVER_ERROR_AFTER | FaultMode.SERVER_ERROR_BEFORE:
-            return response_of(DIALECT.failed())
-        case _:
-            return response_of(reply)

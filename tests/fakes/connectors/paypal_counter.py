@@ -67,10 +67,6 @@ class Counter:
         self.books = Books(self.account.account, self.lines.append, lambda: self.now)
         self.desk = Desk(self.account, self.books, BASE_URL, lambda: self.now)
 
-    def set_base_url(self, base_url: str) -> None:
-        """Say where callers reach the counter, once that is known."""
-        self.desk = replace(self.desk, base_url=base_url)
-
     def serve(self, request: HttpRequest) -> Reply:
         parts = urlsplit(request.url)
         incoming = Incoming(

@@ -33,7 +33,8 @@ def payment(entry: Entry, charge: Charge, desk: Desk) -> Reply:
     links = links_of(charge, desk)
     if entry.state is State.PENDING:
         href = f"{desk.base_url}/3ds/{record.id}?seal={desk.seal(record.id)}"
-        body: dict[str, Any] = {"id": record.id, "status": "Pending", "_links": links | {REDIRECT: {"href": href}}}
+        ways = {"self": links["self"], REDIRECT: {"href": href}}
+        body: dict[str, Any] = {"id": record.id, "status": "Pending", "_links": ways}
         return Reply(202, body | _reference(record.reference))
     approved = entry.state is State.APPROVED
     status = "Card Verified" if record.type is OperationType.VERIFY else "Authorized"

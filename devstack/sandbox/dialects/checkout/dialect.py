@@ -123,8 +123,7 @@ class CheckoutDialect:
 
     def invalid(self, findings: Sequence[str]) -> Reply:
         """Give a validation error that names the places and repeats no value."""
-        places = sorted({finding.partition(":")[0].replace(".", "_") for finding in findings})
-        return errors.invalid(*(f"{place}_invalid" for place in places[:5]))
+        return errors.invalid_places(finding.partition(":")[0] for finding in findings)
 
     def notices(self, happening: Happening, desk: Desk) -> Sequence[Notice]:
         """Give the webhooks of a happening."""

@@ -145,7 +145,8 @@ def read_action(call: Call, desk: Desk) -> Act:
         charge=payment,
         amount=amount,
         currency=currency,
-        final=type_ is OperationType.CAPTURE and call.fields.get("capture_type") == "Final",
+        # Without a type a capture is final, and what is left is released ("Capture a payment").
+        final=type_ is OperationType.CAPTURE and call.fields.get("capture_type") != "NonFinal",
         waiting=Waiting.NOTHING if type_ is OperationType.INCREMENT else Waiting.PSP,
         id=_new_id(desk, "act"),
         facts={"metadata": _metadata(call)},
