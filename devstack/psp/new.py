@@ -36,21 +36,23 @@ def write(root: Path, name: str, title: str) -> list[str]:
         message = "a title can't hold quotation marks, backslashes or control characters"
         raise StackError(message, 'write it plainly: --title "Fat Zebra"')
     folder = root / "psp_connectors" / "connectors" / name
-    test = root / "tests" / "contract" / f"test_connector_{name}.py"
-    for path in (folder, test):
+    tests = {
+        "test_connector.py.tmpl": root / "tests" / "contract" / f"test_connector_{name}.py",
+        "fake.py.tmpl": root / "tests" / "fakes" / "connectors" / f"{name}.py",
+    }
+    for path in (folder, *tests.values()):
         if path.exists():
             message = f"{path.relative_to(root)} is there already"
             raise StackError(message, "choose another name, or go on with what is there")
-    values = {"name": name, "title": title, "constant": name.upper()}
-    folder.mkdir(parents=True)
-    written = [folder / template.name.removesuffix(".tmpl") for template in _templates("connector")]
-    for template, path in zip(_templates("connector"), written, strict=True):
+    classname = "".join(part.capitalize() for part in name.split("_"))
+    values = {"name": name, "title": title, "constant": name.upper(), "classname": classname}
+    files = {template: folder / template.name.removesuffix(".tmpl") for template in _templates("connector")}
+    files |= {template: tests[template.name] for template in _templates("tests")}
+    for template, path in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(Template(template.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
-    test.parent.mkdir(parents=True, exist_ok=True)
-    source = TEMPLATES / "tests" / "test_connector.py.tmpl"
-    test.write_text(Template(source.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
     return [
-        *(f"wrote {path.relative_to(root)}" for path in (*written, test)),
+        *(f"wrote {path.relative_to(root)}" for path in files.values()),
         f"next: make test T=tests/contract/test_connector_{name}.py, and docs/adding-a-psp.md from step 2 on",
     ]
 

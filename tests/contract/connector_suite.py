@@ -5,11 +5,11 @@ suite takes that from the connector's capabilities and from what the subclass sa
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,6 +24,7 @@ from tests.fakes.connectors.ports import (
     API_KEY,
     CARD_CODE,
     CARD_NUMBER,
+    KEY,
     account,
     authorization,
     capture,
@@ -66,7 +67,7 @@ OTHER_VALUES: tuple[Any, ...] = (
 )
 """What an essential field is changed to; `...` drops it."""
 PSP_REFERENCES = ("psp_reference", "payment_psp_reference", "capture_psp_reference")
-ESCAPING_REFERENCES = ("../x?y#z", "a/b", "..", ".", "a\r\nb", "%2e%2e/x", "")
+ESCAPING_REFERENCES = ("../x?y#z", "a/b", "..", ".", "a\r\nb", "%2e%2e/x", "a&b=c", "")
 
 Path = tuple[Any, ...]
 
@@ -132,7 +133,10 @@ class ConnectorSuite:
         return account(base_url="https://psp.example/base")
 
     def credentials(self) -> Sequence[str]:
-        """Give the account's secrets, one of which is in a header of every request."""
+        """Give the account's secrets as they are sent, one of which is in a header of every request.
+
+        What is encoded on its way (Basic, a signature) is given both ways: as it is sent, and as it is.
+        """
         return (API_KEY,)
 
     def operations(self) -> Sequence[Operation]:
@@ -184,9 +188,13 @@ class ConnectorSuite:
 
     def test_capabilities_cover_what_is_tried(self) -> None:
         kinds = {kind_of(operation) for operation in self.actions()}
-        assert kinds == set(self.connector.capabilities.operations), "each operation of the connector is tried"
+        able = set(self.connector.capabilities.operations)
+        assert kinds == able, f"`operations()` tries {_names(kinds)}, the capabilities have {_names(able)}"
         askable = {kind for kind, capability in self.connector.capabilities.operations.items() if capability.ask_by}
-        assert {kind_of(operation) for operation in self.questions()} == askable
+        asked = {kind_of(operation) for operation in self.questions()}
+        assert asked == askable, (
+            f"`operations()` asks about {_names(asked)}, by `ask_by` it could about {_names(askable)}"
+        )
 
     def test_what_is_not_a_capability_is_not_sent(self) -> None:
         tried = {kind_of(operation) for operation in self.actions()}
@@ -201,8 +209,9 @@ class ConnectorSuite:
     def test_requests_go_to_the_accounts_address_with_its_key(self) -> None:
         for operation in self.operations():
             request = self.connector.build(operation, self.account())
-            assert request.url.startswith(f"{self.account().base_url}/")
-            assert any(secret in value for value in request.headers.values() for secret in self.credentials())
+            assert request.url.startswith(f"{self.account().base_url}/"), request.url
+            found = any(secret in value for value in request.headers.values() for secret in self.credentials())
+            assert found, f"no header of {sorted(request.headers)} has one of `credentials()`, as it is sent"
             assert urlsplit(request.url).query.isascii()
 
     def test_secrets_are_in_no_address(self) -> None:
@@ -231,10 +240,14 @@ class ConnectorSuite:
     def test_every_action_carries_the_idempotency_key(self) -> None:
         for operation in self.actions():
             assert not isinstance(operation, Sync)
-            longest = self.connector.capabilities.idempotency_key_max_length
-            assert len(operation.idempotency_key) <= longest
-            if self.connector.capabilities.operations[kind_of(operation)].repeat_seconds:
-                assert operation.idempotency_key in _sent(self.connector.build(operation, self.account()))
+            kind, longest = kind_of(operation), self.connector.capabilities.idempotency_key_max_length
+            remembers = self.connector.capabilities.operations[kind].repeat_seconds > 0
+            assert longest or not remembers, f"{kind}: `repeat_seconds` needs keys, `idempotency_key_max_length` is 0"
+            # The core's keys have the length of this one; 0 is for a PSP that takes none.
+            assert not longest or len(operation.idempotency_key) <= longest, f"the PSP would not take {KEY!r}"
+            if remembers:
+                sent = _sent(self.connector.build(operation, self.account()))
+                assert operation.idempotency_key in sent, f"{kind}: the key is neither in a header nor in the body"
 
     def test_references_cannot_leave_their_place_in_the_address(self) -> None:
         for operation in self.operations():
@@ -250,7 +263,7 @@ class ConnectorSuite:
                     continue
                 assert {"", ".", ".."}.isdisjoint(unquote(step) for step in url.path.split("/")[1:])
                 assert len(url.path.split("/")) == len(plain.path.split("/"))
-                assert (url.query, url.fragment) == (plain.query, plain.fragment)
+                assert (_fields(url.query), url.fragment) == (_fields(plain.query), plain.fragment)
                 assert url.geturl().isascii()
                 assert url.geturl().isprintable()
                 assert " " not in url.geturl()
@@ -259,7 +272,7 @@ class ConnectorSuite:
         for operation in self.operations():
             outcome = self.understood(operation, self.answer_to(operation))
             assert outcome.kind is self.success_of(operation), (operation, outcome)
-            assert outcome.psp_reference
+            assert outcome.psp_reference, "what has no id of its own, as some captures, has its payment's"
 
     def test_no_changed_essential_leaves_an_approval(self) -> None:
         for operation in self.operations():
@@ -282,7 +295,7 @@ class ConnectorSuite:
             names = self.essentials(operation)
             body = self.document_of(operation)
             found = {name for name in names if value_of(body, path_of(name)) is not ...}
-            assert found or body is None, (operation, names)
+            assert found or body is None, f"{operation}: its success has none of `essentials()`: {sorted(names)}"
 
     @BOUNDED
     @given(data=st.data(), status=STATUSES)
@@ -366,6 +379,15 @@ def check_outcome(operation: Operation, outcome: Outcome, credentials: Sequence[
     if outcome.kind in {OutcomeKind.DECLINED, OutcomeKind.UNKNOWN}:
         assert outcome.code in KNOWN_CODES
     assert not any(secret in repr(outcome) for secret in (CARD_NUMBER, *credentials))
+
+
+def _names(kinds: Iterable[OperationKind]) -> str:
+    return ", ".join(sorted(kinds)) or "nothing"
+
+
+def _fields(query: str) -> list[str]:
+    """Give the names in a query: what stands for a name may be a reference."""
+    return [name for name, _ in parse_qsl(query, keep_blank_values=True)]
 
 
 def _sent(request: HttpRequest) -> str:

@@ -157,6 +157,10 @@ REQUESTS: list[tuple[Connector, str]] = [
         built(url=lambda request, op: f"{request.url}/{getattr(op, 'psp_reference', '')}"),
         "test_references_cannot_leave_their_place_in_the_address",
     ),
+    (
+        built(url=lambda request, op: f"{request.url}?id={getattr(op, 'psp_reference', '')}"),
+        "test_references_cannot_leave_their_place_in_the_address",
+    ),
     (built(body=lambda request, _: request.body + secrets.token_bytes(8)), "test_building_is_a_function"),
 ]
 
@@ -179,6 +183,38 @@ def test_wrong_capabilities_are_found() -> None:
         connector = replace(SANDBOX, capabilities=replace(SANDBOX.capabilities, operations=operations))
 
     failing(Wrong(), "test_capabilities_cover_what_is_tried")
+
+
+def keyless(repeat_seconds: int) -> Connector:
+    """Give the sandbox's connector as that of a PSP that takes no idempotency keys."""
+
+    def build(operation: Operation, account: Account) -> HttpRequest:
+        known = operation if isinstance(operation, Sync) else replace(operation, idempotency_key=KEY)
+        request = SANDBOX.build(known, account)
+        return replace(request, headers={k: v for k, v in request.headers.items() if k != "Idempotency-Key"})
+
+    capabilities = SANDBOX.capabilities
+    operations = {kind: replace(able, repeat_seconds=repeat_seconds) for kind, able in capabilities.operations.items()}
+    without = replace(capabilities, idempotency_key_max_length=0, operations=operations)
+    return replace(SANDBOX, build=build, capabilities=without)
+
+
+def test_a_psp_without_keys_passes_unless_it_claims_to_remember_them() -> None:
+    class Keyless(Sandbox):
+        connector = keyless(0)
+
+    class KeylessProperties(PropertySuite):
+        connector = keyless(0)
+
+        def operations(self) -> Sequence[Operation]:
+            return [authorization()]
+
+    class Claiming(Sandbox):
+        connector = keyless(60)
+
+    Keyless().test_every_action_carries_the_idempotency_key()
+    KeylessProperties().test_any_key_goes_out_whole_or_not_at_all()
+    failing(Claiming(), "test_every_action_carries_the_idempotency_key")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from devstack.errors import StackError
 from devstack.psp.new import ROOT, write
 
 
-def test_the_files_are_in_shape_and_name_the_psp(tmp_path: Path) -> None:
-    lines = write(tmp_path, "fat_zebra", "Fat Zebra")
+@pytest.mark.parametrize("name", ["fat_zebra", "ab", "a" * 31])
+def test_the_files_are_in_shape_and_name_the_psp(tmp_path: Path, name: str) -> None:
+    lines = write(tmp_path, name, "Fat Zebra")
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert [f"wrote {path}" for path in files] == sorted(line for line in lines if line.startswith("wrote "))
-    assert "psp_connectors/connectors/fat_zebra/connector.py" in files
-    assert "tests/contract/test_connector_fat_zebra.py" in files
+    assert f"psp_connectors/connectors/{name}/connector.py" in files
+    assert f"tests/contract/test_connector_{name}.py" in files
+    assert f"tests/fakes/connectors/{name}.py" in files
     for path in files:
         text = (tmp_path / path).read_text(encoding="utf-8")
         compile(text, path, "exec")
