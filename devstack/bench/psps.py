@@ -1,9 +1,10 @@
 """`payera bench psps`: what the connectors of real PSPs cost, beside the sandbox's own connector in the same run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean, median
 from typing import Any, Final
 
 import click
@@ -28,8 +29,8 @@ PSP: Final = "sandbox"
 
 
 @click.command("psps")
-@click.option("--seconds", type=click.FloatRange(1, 300), default=4.0, show_default=True, help="Length of one load.")
-@click.option("--rounds", type=click.IntRange(1, 9), default=3, show_default=True, help="Rounds; medians count.")
+@click.option("--seconds", type=click.FloatRange(1, 300), default=2.0, show_default=True, help="Length of one load.")
+@click.option("--rounds", type=click.IntRange(1, 9), default=5, show_default=True, help="Rounds; medians count.")
 @click.option("--webhooks", is_flag=True, help="Let the PSPs send their webhooks while they are loaded.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the JSON result goes.")
 @click.pass_obj
@@ -47,19 +48,22 @@ def bench_psps(home: Path | None, seconds: float, rounds: int, webhooks: bool, o
             f"   floor{cost.floor_us:>6.1f}   x{cost.ratio:>5.1f}"
         )
     click.echo("")
+    own, *others = _targets(configuration, processes)
+    # One of its own between any two: machines drift by more than connectors differ.
+    order = [own, *(target for other in others for target in (other, own))]
     with _webhooks(configuration, "normal" if webhooks else "missing"):
-        found = play_rounds(list(_targets(configuration, processes)), MODES, seconds, rounds)
+        found = play_rounds(order, MODES, seconds, rounds)
     middle = medians(found)
     click.echo("")
     for line in table(middle):
         click.echo(line)
     click.echo("")
-    shares = [_share(middle, account, mode.name) for mode in MODES for account in PSP_DIALECTS]
+    shares = [_share(found, account, mode.name) for mode in MODES for account in PSP_DIALECTS]
     for share in shares:
         click.echo(
-            f"{share['account']}, {share['mode']}: {share['rate']:.2f} of {OWN}'s rate, p50 x {share['p50']:.2f}; "
-            f"CPU without the PSP's {share['cpu_ms']:.2f} ms, {OWN} {share['own_cpu_ms']:.2f}; "
-            f"the PSP's {share['psp_ms']:.2f} ms, {OWN} {share['own_psp_ms']:.2f}"
+            f"{share['account']:<17}{share['mode']:<16}{share['rate']:.2f} of {OWN}'s rate, p50 x {share['p50']:.2f}, "
+            f"CPU x {share['cpu']:.2f} without the PSP's own, which is {share['psp_ms']:.2f} ms against "
+            f"{share['own_psp_ms']:.2f}"
         )
     slow = [share for share in shares if share["rate"] < LEAST_SHARE]
     click.echo(f"no connector below {LEAST_SHARE} of the rate: {'not reached' if slow else 'reached'}")
@@ -94,18 +98,27 @@ def _targets(configuration: Configuration, processes: Mapping[str, int]) -> Iter
         )
 
 
-def _share(middle: Mapping[tuple[str, str], Measurement], account: str, mode: str) -> dict[str, Any]:
-    ours, own = middle[account, mode], middle[OWN, mode]
+def _share(found: Sequence[Measurement], account: str, mode: str) -> dict[str, Any]:
+    """Compare an account's loads with those of the own account right before and after each; medians over the rounds."""
+    rounds = [measurement for measurement in found if measurement.mode == mode]
+    pairs = [
+        (load, (rounds[place - 1], rounds[place + 1])) for place, load in enumerate(rounds) if load.target == account
+    ]
     return {
         "account": account,
         "mode": mode,
-        "rate": round(ours.per_second / own.per_second, 3),
-        "p50": round(ours.percentiles["p50"] / own.percentiles["p50"], 3),
-        "cpu_ms": round(_cpu(ours), 2),
-        "own_cpu_ms": round(_cpu(own), 2),
-        "psp_ms": ours.cpu_ms[PSP],
-        "own_psp_ms": own.cpu_ms[PSP],
+        "rate": _median_ratio(pairs, lambda load: load.per_second),
+        "p50": _median_ratio(pairs, lambda load: load.percentiles["p50"]),
+        "cpu": _median_ratio(pairs, _cpu),
+        "psp_ms": round(median(load.cpu_ms[PSP] for load, _ in pairs), 2),
+        "own_psp_ms": round(median(own.cpu_ms[PSP] for _, owns in pairs for own in owns), 2),
     }
+
+
+def _median_ratio(
+    pairs: Sequence[tuple[Measurement, tuple[Measurement, ...]]], value: Callable[[Measurement], float]
+) -> float:
+    return round(median(value(load) / mean(value(own) for own in owns) for load, owns in pairs), 3)
 
 
 def _cpu(measurement: Measurement) -> float:
