@@ -150,7 +150,7 @@ async def serve(stop: asyncio.Event, environment: Mapping[str, str]) -> None:
     try:
         if inbox is not None:
             await inbox.database.open()
-            await _first_look(registry, logger)
+            await first_look(registry, logger)
             tasks += _serve_inbox(around, registry, inbox, server)
         await server.start()
         logger.info("accounts", accounts=[account.name for account in registry.values()])
@@ -169,13 +169,16 @@ async def serve(stop: asyncio.Event, environment: Mapping[str, str]) -> None:
         stop_metrics()
 
 
-async def _first_look(registry: AccountRegistry, logger: Any) -> None:  # noqa: ANN401 - structlog's loggers
+async def first_look(registry: AccountRegistry, logger: Any) -> None:  # noqa: ANN401 - structlog's loggers
     """Read the accounts before the first call comes; without the database the service starts all the same."""
     try:
         async with asyncio.timeout(FIRST_LOOK_SECONDS):
             await registry.refresh()
     except (Refusal, TimeoutError):
         logger.warning("the accounts can't be read yet")
+    except Exception:
+        # Such as a database that is just being migrated: the procedure is there, the right to call it not yet.
+        logger.exception("the accounts can't be read yet")
 
 
 def _inbox(settings: ConnectorsSettings) -> _Inbox | None:
