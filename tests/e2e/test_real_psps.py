@@ -51,6 +51,8 @@ USUAL: list[Case] = [
     case for case in WHOLE if case[1] == "reset_after" or case[:2] == ("authorize", "server_error_before")
 ]
 CASES = WHOLE if os.environ.get("PAYERA_WHOLE_MATRIX") else USUAL
+#: A release answers when the receiver has, and tries again meanwhile.
+CONTROL_SECONDS = 60
 SETTLED = frozenset({"SUCCEEDED", "FAILED"})
 
 
@@ -66,13 +68,13 @@ class Psps:
         port = self.lab.lab.sandbox.control_port
         url = f"http://127.0.0.1:{port}/control/accounts/{self.accounts[psp]}/{path}"
         request = urllib.request.Request(url, method=method, headers={"content-type": "application/json"})
-        with urllib.request.urlopen(request, data=json.dumps(body).encode(), timeout=10) as answer:
+        with urllib.request.urlopen(request, data=json.dumps(body).encode(), timeout=CONTROL_SECONDS) as answer:
             return json.load(answer)
 
     def faults(self, psp: str) -> list[Any]:
         """Give the faults in force at a PSP."""
         port = self.lab.lab.sandbox.control_port
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/control/accounts", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/control/accounts", timeout=CONTROL_SECONDS) as answer:
             listed = json.load(answer)["accounts"]
         return next(list(each["faults"]) for each in listed if each["account"] == self.accounts[psp])
 
@@ -305,7 +307,7 @@ def test_faults_and_webhooks_in_every_order_end_as_the_psp_says(psps: Psps) -> N
         failures = [failure for told in pool.map(play_all, PSPS) for failure in told]
     assert failures == []
     port = psps.lab.lab.sandbox.control_port
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/control/violations", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/control/violations", timeout=CONTROL_SECONDS) as answer:
         assert json.load(answer)["violations"] == []
 
 
