@@ -26,11 +26,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One chapter: a title, what to watch for, and the calls; the payment it is about is the last one created."""
+    """One chapter: a title, what to watch for, the calls, and the event it ends with.
+
+    The payment it is about is the last one created.
+    """
 
     title: str
     watch: str
     play: Callable[["Merchant"], str]
+    last_event: str = "payment succeeded"
 
 
 class Merchant:
@@ -67,7 +71,9 @@ class Merchant:
 def chapters() -> Iterator[Chapter]:
     """Yield the story's chapters in order."""
     yield Chapter("An approval", "status SUCCEEDED, one attempt", _approval)
-    yield Chapter("A decline", "an ordinary answer: status DECLINED with a normalised code", _decline)
+    yield Chapter(
+        "A decline", "an ordinary answer: status DECLINED with a normalised code", _decline, "payment declined"
+    )
     yield Chapter(
         "A cascade", "the first PSP account declines, the second approves; the merchant sees one payment", _cascade
     )
@@ -77,7 +83,7 @@ def chapters() -> Iterator[Chapter]:
         _timeout,
     )
     yield Chapter("A partial capture", "60.00 of 100.00 captured, the rest released", _partial_capture)
-    yield Chapter("A refund", "a part of the captured money goes back", _refund)
+    yield Chapter("A refund", "a part of the captured money goes back", _refund, "refund succeeded")
 
 
 def _approval(merchant: Merchant) -> str:

@@ -18,7 +18,6 @@ from devstack.seed import remembered_merchant
 
 EVENT_SECONDS: Final = 20.0
 EVENTS_MAX: Final = 50
-FINAL_EVENTS: Final = ("payment succeeded", "payment declined", "refund succeeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +49,17 @@ def play(configuration: Configuration, echo: Callable[[str], None]) -> None:
         echo(style.faint(f"   {chapter.watch}"))
         payment_id = chapter.play(shopper)
         echo("   events in Kafka:")
-        for line in events_of(configuration, payment_id):
+        for line in events_of(configuration, payment_id, chapter.last_event):
             echo(style.faint(f"     {line}"))
 
 
-def events_of(configuration: Configuration, payment_id: str) -> list[str]:
+def events_of(configuration: Configuration, payment_id: str, last_event: str) -> list[str]:
     """Wait, for a bounded time, until Kafka has the payment's last event, and return a line for each."""
     bootstrap = configuration.address(PortName.KAFKA)
     deadline = time.monotonic() + EVENT_SECONDS
     while True:
         lines = list(read_events(bootstrap, last=EVENTS_MAX, follow=False, payment_id=payment_id))
-        if lines and any(name in lines[-1] for name in FINAL_EVENTS):
+        if lines and last_event in lines[-1]:
             return lines
         if time.monotonic() > deadline:
             message = f"the events of {payment_id} did not reach Kafka within {EVENT_SECONDS:.0f} s"
