@@ -49,7 +49,7 @@ from psp_connectors.application.account_registry import AccountRegistry
 from psp_connectors.application.check_account import CheckAccount
 from psp_connectors.application.dispatch_webhooks import DispatchWebhooks
 from psp_connectors.application.inspect_webhooks import InspectWebhooks
-from psp_connectors.application.manage_accounts import ManageAccounts
+from psp_connectors.application.manage_accounts import SECRET_PREFIX, ManageAccounts
 from psp_connectors.application.perform_operation import PerformOperation, Runtime
 from psp_connectors.application.receive_webhook import ReceiveWebhook, WebhookReader
 from psp_connectors.connectors.registry import CONNECTORS
@@ -264,7 +264,7 @@ def _serve_inbox(
         registry=registry,
         seal=inbox.seal,
         connectors=CONNECTORS,
-        new_secret_id=functools.partial(new_id, "whs"),
+        new_secret_id=functools.partial(new_id, SECRET_PREFIX),
         only_https=around.settings.environment == "prod",
     )
     check = CheckAccount(accounts=registry, connectors=CONNECTORS, sender=around.sender, clock=time.monotonic)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from mesh.card_numbers import contains_card_number, mask_card_numbers
+from mesh.identifiers import is_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from psp_connectors.application import pages
@@ -23,6 +25,7 @@ from psp_connectors.domain.cards import Secret
 from psp_connectors.domain.connector import Account, Connector
 
 DEFAULT_OVERLAP_SECONDS: Final = 24 * 3600
+SECRET_PREFIX: Final = "whs"  # noqa: S105 - the prefix of ids
 Changed = TypeVar("Changed")
 Found = TypeVar("Found")
 _TRIES: Final = 3
@@ -66,9 +69,11 @@ class ManageAccounts:
     async def create(self, order: Order, changed_by: str) -> AccountRecord:
         """Create an account.
 
-        Refuses with PSP_ACCOUNT_EXISTS, PSP_ACCOUNT_LIMIT, UNKNOWN_CONNECTOR, or INVALID_FIELD for what the connector
-        can't work with.
+        Refuses with PSP_ACCOUNT_EXISTS, PSP_ACCOUNT_LIMIT, UNKNOWN_CONNECTOR, CARD_NUMBER_IN_TEXT, or INVALID_FIELD for
+        what the connector can't work with.
         """
+        if contains_card_number(order.name):
+            raise Refusal(Reason.CARD_NUMBER_IN_TEXT, field="account")
         if self._registry.is_fixed(order.name):
             raise Refusal(Reason.PSP_ACCOUNT_EXISTS, account=order.name)
         connector = connector_of(order.connector, self._connectors)
@@ -178,6 +183,11 @@ class ManageAccounts:
     async def retire_webhook_secret(self, name: str, secret_id: str, changed_by: str) -> SecretRecord:
         """End a webhook secret now; refuses with PSP_ACCOUNT_NOT_FOUND or WEBHOOK_SECRET_NOT_FOUND."""
         self._refuse_fixed(name)
+        if not is_id(SECRET_PREFIX, secret_id):
+            # The database logs what it refuses: whatever came in place of an id, say a card number, must not get there.
+            await self.get(name)
+            shown = mask_card_numbers(secret_id)
+            raise Refusal(Reason.WEBHOOK_SECRET_NOT_FOUND, account=name, secret_id=shown)
         return await self._changed(_found(await self._store.retire_webhook_secret(name, secret_id, changed_by), name))
 
     def _refuse_fixed(self, name: str) -> None:

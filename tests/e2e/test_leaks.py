@@ -2,12 +2,14 @@
 
 import base64
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 
 from devstack.names import PortName
+from devstack.rest import Rest
 from mesh.card_numbers import luhn_valid
 from tests.e2e.support import Mesh, read_topics
 
@@ -83,6 +85,27 @@ def play(mesh: Mesh) -> None:
     assert mesh.rest.send("POST", "/v1/tokens", f'{{"card": {{"number": {CANARY}'.encode()).status == 400
     wrong_type = f'{{"card": {{"number": "{CANARY}", "exp_month": "{CANARY}"}}}}'
     assert mesh.rest.send("POST", "/v1/tokens", wrong_type.encode()).status == 400
+    as_an_operator(mesh)
+
+
+def as_an_operator(mesh: Mesh) -> None:
+    """Put the canary where operators' calls take ids and names; what is refused late is logged by the database."""
+    operator = Rest(mesh.stack.configuration.rest_url, mesh.merchant.operator_key)
+    account = f"leaks_{uuid.uuid4().hex[:8]}"
+    body = {"account": account, "connector": "stripe", "base_url": "http://127.0.0.1:1", "api_key": "sk_test_leaks"}
+    assert operator.post("/v1/psp_accounts", body, money=False).status == 200
+    assert operator.post("/v1/psp_accounts", body | {"account": f"a{CANARY}"}, money=False).status == 400
+    for path in (
+        f"/v1/psp_accounts/{account}/webhook_secrets/{CANARY}:retire",
+        f"/v1/psp_accounts/{CANARY}:disable",
+        f"/v1/psp_accounts/{CANARY}/webhook_secrets/{CANARY}:retire",
+        f"/v1/psp_webhooks/{CANARY}:replay",
+        f"/v1/api_keys/{CANARY}:revoke",
+        f"/v1/merchants/{CANARY}/api_keys",
+    ):
+        assert operator.post(path, {"scope": "SECRET"} if path.endswith("api_keys") else {}, money=False).status == 404
+    for path in (f"/v1/psp_webhooks/{CANARY}", f"/v1/merchants/{CANARY}", f"/v1/psp_accounts/{CANARY}"):
+        assert operator.get(path).status == 404
 
 
 def test_the_scan_finds_what_is_planted() -> None:

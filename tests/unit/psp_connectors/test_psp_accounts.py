@@ -13,6 +13,7 @@ from psp_connectors.application.account_registry import AccountRegistry
 from psp_connectors.application.credentials import Credentials, open_credentials, seal_credentials
 from psp_connectors.domain.cards import Secret
 from psp_connectors.domain.connector import AccountLimits
+from tests.fakes.connectors.account_store import FakeAccountStore
 from tests.fakes.connectors.inbox import (
     API_KEY,
     CLIENT_SECRET,
@@ -29,6 +30,18 @@ from tests.fakes.connectors.ports import account
 from tests.fakes.connectors.signing_psp import CONNECTORS
 
 PLANTED = (API_KEY, CLIENT_SECRET, WEBHOOK_SECRET)
+CARD = "4000056655665556"
+
+
+def spied(monkeypatch: pytest.MonkeyPatch, method: str) -> list[tuple[Any, ...]]:
+    """Write down what a method of the store is asked for, instead of doing it."""
+    asked: list[tuple[Any, ...]] = []
+
+    async def ask(*arguments: Any) -> None:
+        asked.append(arguments)
+
+    monkeypatch.setattr(FakeAccountStore, method, ask)
+    return asked
 
 
 def broken_fields(refusal: Refusal) -> list[str]:
@@ -251,6 +264,30 @@ async def test_an_account_that_is_not_there_is_not_found() -> None:
         with pytest.raises(Refusal) as caught:
             await call
         assert (caught.value.reason, caught.value.metadata) == (Reason.PSP_ACCOUNT_NOT_FOUND, {"account": "nobody"})
+
+
+@pytest.mark.parametrize("wrong", [CARD, f"whs_{CARD}", "4000-0566-5566-5556", "whs_1", ""])
+async def test_what_is_no_id_of_a_secret_is_refused_before_the_database_could_log_it(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = Inbox()
+    await inbox.open()
+    asked = spied(monkeypatch, "retire_webhook_secret")
+    with pytest.raises(Refusal) as caught:
+        await inbox.manage.retire_webhook_secret("acme", wrong, OPERATOR)
+    assert caught.value.reason is Reason.WEBHOOK_SECRET_NOT_FOUND
+    assert asked == []
+    assert CARD not in repr(caught.value.metadata)
+    assert "4000-0566" not in repr(caught.value.metadata)
+
+
+async def test_a_card_number_is_no_name_of_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = Inbox()
+    asked = spied(monkeypatch, "create")
+    with pytest.raises(Refusal) as caught:
+        await inbox.manage.create(an_order(f"a{CARD}"), OPERATOR)
+    assert (caught.value.reason, caught.value.metadata) == (Reason.CARD_NUMBER_IN_TEXT, {"field": "account"})
+    assert asked == []
 
 
 async def test_pages_hold_accounts_of_file_and_database_by_name_each_once() -> None:
