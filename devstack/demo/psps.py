@@ -22,7 +22,7 @@ AMOUNT: Final = 1050
 #: Network code 91, issuer unavailable: a decline that another PSP may turn into an approval.
 ISSUER_UNAVAILABLE: Final = 191
 SETTLE_SECONDS: Final = 20.0
-_UNDER_WAY: Final = frozenset({"PROCESSING", "PENDING", "CREATED"})
+_UNDER_WAY: Final = "PROCESSING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Stage:
         """Wait, for a bounded time, for a PSP that says by webhook what became of the payment."""
         deadline = time.monotonic() + SETTLE_SECONDS
         current = dict(payment)
-        while current["status"] in _UNDER_WAY and time.monotonic() < deadline:
+        while current["status"] == _UNDER_WAY and time.monotonic() < deadline:
             time.sleep(0.1)
             current = shop.read(f"/v1/payments/{payment['id']}")
         if current["status"] != payment["status"]:

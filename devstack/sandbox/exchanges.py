@@ -28,6 +28,10 @@ _SECRET_FIELDS: Final = frozenset(
 _TRANSPORT_HEADERS: Final = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-length", "user-agent", "date", "server"}
 )
+_SECRET_IN_TEXT: Final = re.compile(
+    rf"((?:{'|'.join(sorted(_SECRET_FIELDS))})\W{{1,8}})[A-Za-z0-9_.-]+", re.IGNORECASE
+)
+"""What stands behind the name of a secret field in a text that could not be taken apart."""
 _SCHEME: Final = re.compile(r"(?:basic|bearer) ", re.IGNORECASE)
 
 
@@ -117,20 +121,24 @@ class Exchanges:
                 ]
             return self._value("", json.loads(body))
         except (ValueError, RecursionError):
-            return self._text(body.decode("utf-8", "replace"))
+            return _SECRET_IN_TEXT.sub(rf"\1{MASK}", self._text(body.decode("utf-8", "replace")))
 
     def _value(self, name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-        if isinstance(value, dict):
-            return {key: self._value(key, each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self._value(name, each) for each in value]
         if name.lower() in _SECRET_FIELDS:
             return MASK if value else value
-        if isinstance(value, str):
-            if name.lower() == "number" and _CARD_NUMBER.fullmatch(value):
-                return f"{value[:_SHOWN_START]}{MASK}{value[-_SHOWN_END:]}"
-            return self._text(value)
-        return value
+        if isinstance(value, dict):
+            return {self._text(key): self._value(key, each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._value(name, each) for each in value]
+        if value is None or isinstance(value, bool | float):
+            return value
+        shown = self._shown(name, str(value))
+        return value if shown == str(value) else shown
+
+    def _shown(self, name: str, text: str) -> str:
+        if name.lower() == "number" and _CARD_NUMBER.fullmatch(text):
+            return f"{text[:_SHOWN_START]}{MASK}{text[-_SHOWN_END:]}"
+        return self._text(text)
 
     def _text(self, text: str) -> str:
         for secret in self._secrets:

@@ -3,6 +3,7 @@
 import pytest
 from click.testing import CliRunner, Result
 
+from devstack.bench import connectors
 from devstack.cli import main
 from devstack.names import PSP_DIALECTS
 from devstack.psp_accounts import api_key, webhook_secret
@@ -37,3 +38,16 @@ def test_every_psp_takes_a_payment_and_both_sides_are_shown_without_secrets(mesh
     assert "424242***4242" in result.output
     assert "4242424242424242" not in result.output
     assert "more lines" not in result.output
+
+
+def test_the_benchmark_understands_what_every_psp_answers(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connectors, "CALLS", 2)
+
+    costs = connectors.connector_costs(mesh.stack.configuration)
+
+    wanted = {*PSP_DIALECTS.values(), "sandbox"}
+    operations = ("authorize", "capture", "refund", "void")
+    assert {(cost.connector, cost.operation) for cost in costs} == {
+        (psp, each) for psp in wanted for each in operations
+    }
+    assert all(cost.build_us > 0 and cost.parse_us > 0 and cost.floor_us > 0 for cost in costs)

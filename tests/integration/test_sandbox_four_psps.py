@@ -17,11 +17,8 @@ from devstack.sandbox.faults import FaultMode
 from devstack.sandbox.magic import FIRST_AMOUNT
 from mesh.money import Money
 from psp_connectors.adapters.certificates import HttpCertificates
-from psp_connectors.adapters.http.limits import SenderLimits
-from psp_connectors.adapters.http.negotiation import NegotiatingSender
-from psp_connectors.application.perform_operation import PerformOperation, Runtime
+from psp_connectors.application.perform_operation import PerformOperation
 from psp_connectors.connectors.registry import CONNECTORS
-from psp_connectors.domain.breaker import BreakerLimits
 from psp_connectors.domain.cards import Secret
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.operations import Capture, CardlessOperation, OperationKind, Refund, Void
@@ -30,8 +27,9 @@ from psp_connectors.domain.webhooks import Authenticity, Notification, RawWebhoo
 from tests.fakes.connectors.adyen import HMAC_KEY, MERCHANT_ACCOUNT, adyen_account
 from tests.fakes.connectors.checkout import SECRET_KEY, checkout_account
 from tests.fakes.connectors.paypal import CLIENT_ID, WEBHOOK_ID, paypal_account
-from tests.fakes.connectors.ports import API_KEY, FakeCrashPoints, FakeObserver, FakeVault, order
+from tests.fakes.connectors.ports import API_KEY, order
 from tests.fakes.connectors.stripe import stripe_account
+from tests.support.psp_runtime import psp_runtime
 from tests.support.sandbox_psp import SandboxLab, open_sandbox
 
 pytestmark = pytest.mark.integration
@@ -124,25 +122,8 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     psp = request.param
     entry = {"account": f"{psp}_a", "dialect": psp, "webhook_secret": WEBHOOK_SECRET} | ENTRIES[psp]
     async with open_sandbox(entry) as lab:
-        account = account_of(psp, lab.url)
-        sender, observer = NegotiatingSender(SenderLimits()), FakeObserver()
-        perform = PerformOperation(
-            accounts={account.name: account},
-            connectors=CONNECTORS,
-            vault=FakeVault(),
-            runtime=Runtime(
-                sender=sender,
-                crash_points=FakeCrashPoints(),
-                observer=observer,
-                clock=time.monotonic,
-                breaker_limits=BreakerLimits(failures_to_open=1000),
-                reserve_seconds=0.15,
-            ),
-        )
-        certificates = HttpCertificates(sender=sender, accounts={account.name: account})
-        yield Rig(psp, lab, account, perform, certificates)
-        await perform.close()
-        await sender.close()
+        async with psp_runtime(account_of(psp, lab.url)) as runtime:
+            yield Rig(psp, lab, runtime.account, runtime.perform, runtime.certificates)
         assert (await lab.get("violations"))["violations"] == []
 
 

@@ -61,6 +61,22 @@ def test_nothing_secret_is_shown_wherever_it_stands(exchanges: Exchanges) -> Non
     assert '"Basic ***"' in text
 
 
+def test_numbers_that_are_no_texts_names_and_broken_bodies_show_no_more(exchanges: Exchanges) -> None:
+    card = {"number": int(NUMBER), "cvc": {"value": "739"}, NUMBER: "as a name", "amount": 1050, "live": False}
+    exchanges.keep(a_request(json.dumps({"card": card}).encode()), None)
+    cut = json.dumps({"card": {"number": NUMBER, "cvc": "739", "exp_month": 12}})[:-3].encode()
+    exchanges.keep(a_request(cut), None)
+    exchanges.keep(a_request(f"card[number={NUMBER}&cvv=739&".encode(), "text/plain"), None)
+
+    told = list(exchanges.told(0))
+
+    assert NUMBER not in json.dumps(told)
+    assert "739" not in json.dumps(told)
+    assert told[0]["body"]["card"]["amount"] == 1050
+    assert told[0]["body"]["card"]["live"] is False
+    assert "exp_month" in told[1]["body"]
+
+
 def test_an_answer_that_went_nowhere_is_none(exchanges: Exchanges) -> None:
     exchanges.keep(a_request(b"{"), GoneNowhere())
     exchanges.keep(a_request(b""), None)
