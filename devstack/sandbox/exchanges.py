@@ -28,9 +28,7 @@ _SECRET_FIELDS: Final = frozenset(
 _TRANSPORT_HEADERS: Final = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-length", "user-agent", "date", "server"}
 )
-_SECRET_IN_TEXT: Final = re.compile(
-    rf"((?:{'|'.join(sorted(_SECRET_FIELDS))})\W{{1,8}})[A-Za-z0-9_.-]+", re.IGNORECASE
-)
+_SECRET_IN_TEXT: Final = re.compile(rf"((?:{'|'.join(sorted(_SECRET_FIELDS))})\W{{1,8}})[A-Za-z0-9_.-]+", re.IGNORECASE)
 """What stands behind the name of a secret field in a text that could not be taken apart."""
 _SCHEME: Final = re.compile(r"(?:basic|bearer) ", re.IGNORECASE)
 
