@@ -8,6 +8,7 @@ from gateway_svc.application.budget import Budget
 from gateway_svc.application.calls import MoneyCall
 from gateway_svc.application.checks import require_metadata, require_texts, require_token
 from gateway_svc.application.inline_driver import Answer, InlineDriver, State
+from gateway_svc.application.keep_tokens import TellAtOnce
 from gateway_svc.application.ports import (
     Begun,
     CardTokens,
@@ -43,6 +44,7 @@ class PaymentWish:
     description: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     statement_descriptor: str = ""
+    store_card: bool = False
 
 
 class CreatePayment:
@@ -52,7 +54,7 @@ class CreatePayment:
     the same key tells. A decline is no refusal.
     """
 
-    __slots__ = ("_connectors", "_driver", "_durable", "_router", "_store", "_tokens")
+    __slots__ = ("_connectors", "_driver", "_durable", "_router", "_store", "_tell", "_tokens")
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class CreatePayment:
         router: Router,
         connectors: PspConnectors,
         durable: DurableDriver,
+        tell: TellAtOnce,
     ) -> None:
         self._driver = driver
         self._store = store
@@ -70,6 +73,7 @@ class CreatePayment:
         self._router = router
         self._connectors = connectors
         self._durable = durable
+        self._tell = tell
 
     async def execute(self, call: MoneyCall, wish: PaymentWish) -> Answer:
         """Create the payment and give it as far as it came within the budget, or the answer of an earlier call."""
@@ -93,9 +97,12 @@ class CreatePayment:
             if known is None:
                 raise
             return known
-        return await self._driver.drive(
+        answer = await self._driver.drive(
             self._work(operation, _new_payment(payment_id, wish, card, candidates)), operation, budget
         )
+        if not answer.replayed:
+            await self._tell.after(answer.view, budget.remaining_ms())
+        return answer
 
     def _fitting(
         self, merchant_id: str, wish: PaymentWish, card: Mapping[str, Any], candidates: Sequence[Candidate]
@@ -214,4 +221,5 @@ def _new_payment(
         metadata=wish.metadata,
         statement_descriptor=wish.statement_descriptor,
         candidates=candidates,
+        store_card=wish.store_card,
     )

@@ -1,16 +1,16 @@
-"""Purges expired card verification codes once a minute for as long as the vault runs."""
+"""Purges expired codes and single-use cards once a minute for as long as the vault runs."""
 
 import asyncio
 from typing import Any, Final
 
 from mesh.refusal import Refusal
-from vault_svc.application.purge_codes import PurgeCodes
+from vault_svc.application.purge import Purge
 
 _PERIOD_SECONDS: Final = 60.0
 
 
 async def purge_every_minute(
-    purge: PurgeCodes,
+    purge: Purge,
     stop: asyncio.Event,
     logger: Any,  # noqa: ANN401 - structlog's loggers have no common type
     *,
@@ -19,15 +19,15 @@ async def purge_every_minute(
     """Purge now and then every minute until `stop` is set; an error is logged and the next round goes on."""
     while not stop.is_set():
         try:
-            deleted = await purge()
+            codes, cards = await purge()
         except Refusal as refusal:
-            logger.warning("purge of card codes put off", reason=refusal.reason.value)
+            logger.warning("purge put off", reason=refusal.reason.value)
         except Exception:
             # Codes must not outlive their time because one round failed for a reason nobody thought of.
-            logger.exception("purge of card codes failed")
+            logger.exception("purge failed")
         else:
-            if deleted:
-                logger.info("card codes purged", deleted=deleted)
+            if codes or cards:
+                logger.info("purged", codes=codes, cards=cards)
         await _wait(stop, period_seconds)
 
 

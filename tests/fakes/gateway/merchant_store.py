@@ -27,7 +27,17 @@ class FakeMerchantStore:
     async def create_merchant(self, merchant_id: str, name: str) -> View:
         self.now_us += 1
         self.merchants.add(merchant_id)
-        self.views[merchant_id] = {"id": merchant_id, "name": name, "created_us": self.now_us}
+        self.views[merchant_id] = {
+            "id": merchant_id,
+            "name": name,
+            "card_code_required": False,
+            "created_us": self.now_us,
+        }
+        return copy.deepcopy(self.views[merchant_id])
+
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool) -> View:
+        self._require(merchant_id)
+        self.views[merchant_id]["card_code_required"] = card_code_required
         return copy.deepcopy(self.views[merchant_id])
 
     async def get_merchant(self, merchant_id: str) -> View:

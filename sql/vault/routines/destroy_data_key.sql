@@ -1,0 +1,38 @@
+-- Destroys one data key of a merchant with everything under it, as two people approved. Verdict: `destroyed`, or why not:
+-- `active` (the operation stays open: give the merchant another key first), `key_not_found` (none, or destroyed already)
+-- or what vault.begin_operation says.
+CREATE OR REPLACE FUNCTION vault.destroy_data_key(p_operation_id text, p_actor text, p_request_id text)
+RETURNS TABLE (verdict text, cards bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = vault, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_operation vault.controlled_operation%ROWTYPE;
+    v_version integer;
+    v_state text;
+BEGIN
+    SELECT * INTO v_operation FROM vault.controlled_operation WHERE operation_id = p_operation_id;
+    v_version := (v_operation.parameters ->> 'key_version')::integer;
+    SELECT begun.verdict INTO verdict FROM vault.begin_operation(p_operation_id, 'destroy_data_key', p_actor) AS begun;
+    IF verdict = 'begun' THEN
+        SELECT state INTO v_state FROM vault.data_key
+        WHERE merchant_id = v_operation.merchant_id AND key_version = v_version FOR UPDATE;
+        verdict := CASE v_state WHEN 'active' THEN 'active' WHEN 'decrypt_only' THEN 'destroyed' ELSE 'key_not_found' END;
+    END IF;
+    IF verdict = 'destroyed' THEN
+        UPDATE vault.data_key SET state = 'destroyed', wrapped_key = NULL, state_changed_at = now()
+        WHERE merchant_id = v_operation.merchant_id AND key_version = v_version;
+    END IF;
+    IF verdict IN ('destroyed', 'key_not_found') THEN
+        UPDATE vault.controlled_operation SET finished_at = now() WHERE operation_id = p_operation_id;
+    END IF;
+    SELECT count(*) INTO cards FROM vault.card
+    WHERE merchant_id = v_operation.merchant_id AND key_version = v_version;
+    PERFORM vault.append_audit(
+        'destroy_data_key', verdict, p_actor, p_request_id, coalesce(v_operation.merchant_id, ''), '', '',
+        p_operation_id || ' version ' || coalesce(v_version::text, '')
+    );
+    RETURN NEXT;
+END;
+$$;

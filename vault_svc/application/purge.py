@@ -1,0 +1,35 @@
+"""Lets go of what may not be kept any longer: codes and keys after minutes, single-use cards after their day."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from vault_svc.application.data_keys import DataKeys
+from vault_svc.application.ports.card_store import CardStore
+
+_PER_CALL: Final = 500
+_CALLS_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Clears codes that no authorization came for, cards whose token no payment came for, and keys in memory."""
+
+    store: CardStore
+    keys: DataKeys
+
+    async def __call__(self) -> tuple[int, int]:
+        """Delete in short transactions, at most 50,000 of each in a round; give how many codes and cards it were."""
+        self.keys.drop_expired()
+        codes = await _rounds(self.store.purge_expired_codes)
+        return codes, await _rounds(self.store.purge_expired_tokens)
+
+
+async def _rounds(delete: Callable[[int], Awaitable[int]]) -> int:
+    deleted = 0
+    for _ in range(_CALLS_MAX):
+        count = await delete(_PER_CALL)
+        deleted += count
+        if count < _PER_CALL:
+            break
+    return deleted
