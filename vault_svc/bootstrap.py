@@ -28,6 +28,7 @@ from vault_svc.adapters.grpc import (
 from vault_svc.adapters.jwe.card_envelopes import JweCardEnvelopes
 from vault_svc.adapters.periodic_purge import purge_every_minute
 from vault_svc.adapters.postgres.card_store import PostgresCardStore
+from vault_svc.adapters.postgres.customer_store import PostgresCustomerStore
 from vault_svc.adapters.postgres.key_inventory import PostgresKeyInventory
 from vault_svc.adapters.postgres.key_store import PostgresKeyStore
 from vault_svc.adapters.postgres.operation_store import PostgresOperationStore
@@ -46,7 +47,7 @@ from vault_svc.application.export_cards import ExportCards
 from vault_svc.application.import_cards import ImportCards, ImportKeys
 from vault_svc.application.keep_card import KeepCard
 from vault_svc.application.key_inventory import ListKeys
-from vault_svc.application.manage_tokens import DeleteToken, ListTokens, MakePermanent, UpdateToken
+from vault_svc.application.manage_tokens import AssignCustomer, DeleteToken, ListTokens, MakePermanent, UpdateToken
 from vault_svc.application.ports.key_provider import KeyProvider
 from vault_svc.application.purge import Purge
 from vault_svc.application.rotate_keys import RotateKeys
@@ -165,6 +166,7 @@ def _add_services(server: MeshServer, parts: Parts) -> None:
             describe=describe,
             list=ListTokens(parts.store),
             update=UpdateToken(parts.store, parts.keys, parts.sealer, describe, parts.known, parts.clock),
+            assign=AssignCustomer(PostgresCustomerStore(parts.database), describe, parts.known),
             delete=DeleteToken(parts.store, parts.known),
             clock=parts.clock,
             bin_tables=parts.bin_tables,

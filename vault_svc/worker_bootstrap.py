@@ -18,6 +18,7 @@ from mesh.topics import AUDIT_HEADS
 from vault_svc.adapters.aes_gcm.card_cipher import DATA_KEY_BYTES, AesGcmCardCipher
 from vault_svc.adapters.kafka.heads_publisher import KafkaAuditHeads
 from vault_svc.adapters.kafka.metrics import AuditHeadMetrics
+from vault_svc.adapters.periodic_purge import purge_every_minute
 from vault_svc.adapters.postgres.audit_heads import PostgresAuditHeads
 from vault_svc.adapters.postgres.rotation_store import PostgresRotationStore
 from vault_svc.adapters.system_clock import SystemClock
@@ -28,6 +29,7 @@ from vault_svc.application.data_keys import DataKeys
 from vault_svc.application.ports.key_provider import KeyProvider
 from vault_svc.application.ports.rotations import RotationKind
 from vault_svc.application.publish_audit_heads import PublishAuditHeads, publish_audit_heads
+from vault_svc.application.purge import PurgeKeys
 from vault_svc.application.rotate_data_keys import RotateDataKeys
 from vault_svc.application.rotate_fingerprint_key import RotateFingerprintKey
 from vault_svc.application.rotate_key_encryption_key import RotateKeyEncryptionKey
@@ -58,19 +60,24 @@ async def serve(settings: VaultWorkerSettings, stop: asyncio.Event) -> None:
         settings.database_url, pool_size=settings.database_pool_size, name=NAME, statement_seconds=STATEMENT_SECONDS
     )
     crashes = CrashPoints(settings.crash_directory, environment=settings.environment)
-    activities = RotationActivities(_rotations(settings, database, provider, observer), crashes, observer, logger)
+    store = PostgresRotationStore(database)
+    keys = _data_keys(store, provider)
+    rotations = _rotations(settings, store, keys, provider, observer)
+    activities = RotationActivities(rotations, crashes, observer, logger)
     worker = TemporalWorker(_temporal(settings), [activities.rotate_batch], observer.connected.set)
     stop_metrics = serve_metrics(settings.metrics_listen, metrics)
     await database.open()
     background = asyncio.create_task(_publish_heads(settings, database, metrics, stop, logger))
+    purge = asyncio.create_task(purge_every_minute(PurgeKeys(keys), stop, logger))
     logger.info("worker started")
     try:
         await worker.run(stop)
     finally:
         # When all goes well it ends by itself within seconds, with the last heads.
         await asyncio.wait({background}, timeout=LAST_SECONDS if stop.is_set() else 0)
-        background.cancel()
-        await asyncio.gather(background, return_exceptions=True)
+        for task in (background, purge):
+            task.cancel()
+        await asyncio.gather(background, purge, return_exceptions=True)
         await database.close()
         close_provider(provider)
         stop_metrics()
@@ -96,13 +103,8 @@ async def _publish_heads(
         await heads.close()
 
 
-def _rotations(
-    settings: VaultWorkerSettings, database: Database, provider: KeyProvider, observer: RotationObserver
-) -> Mapping[RotationKind, Rotation]:
-    store = PostgresRotationStore(database)
-    pace = Pace(per_second=settings.rotation_cards_per_second, idle_seconds=settings.rotation_idle_seconds)
-    sealer = CardSealer(AesGcmCardCipher, _new_card_key)
-    keys = DataKeys(
+def _data_keys(store: PostgresRotationStore, provider: KeyProvider) -> DataKeys:
+    return DataKeys(
         store=store,
         provider=provider,
         cipher_of=AesGcmCardCipher,
@@ -110,6 +112,17 @@ def _rotations(
         monotonic=time.monotonic,
         actor=ACTOR,
     )
+
+
+def _rotations(
+    settings: VaultWorkerSettings,
+    store: PostgresRotationStore,
+    keys: DataKeys,
+    provider: KeyProvider,
+    observer: RotationObserver,
+) -> Mapping[RotationKind, Rotation]:
+    pace = Pace(per_second=settings.rotation_cards_per_second, idle_seconds=settings.rotation_idle_seconds)
+    sealer = CardSealer(AesGcmCardCipher, _new_card_key)
     return {
         RotationKind.KEY_ENCRYPTION_KEY: RotateKeyEncryptionKey(store, provider, pace, time.monotonic, observer),
         RotationKind.DATA_KEY: RotateDataKeys(store, keys, sealer, pace, time.monotonic, observer),

@@ -1,6 +1,5 @@
 """`payera audit`: verify the vault's audit, and show who had a card."""
 
-import heapq
 import json
 import re
 import sys
@@ -118,14 +117,11 @@ def show(home: Path | None, token: str, as_json: bool, last: int, database_url: 
         raise click.BadParameter(message)
     try:
         with open_audit(database_url or _stack_url(home)) as database:
-            found = heapq.nlargest(
-                last, records_of_token(database, token, _progress()), key=lambda record: record.recorded_us
-            )
+            found = records_of_token(database, token, last)
     except CannotVerifyError as error:
         click.echo(f"error: {error}", err=True)
         click.echo(f"next:  {error.next_step}", err=True)
         sys.exit(CANNOT)
-    found.reverse()
     if as_json:
         click.echo(json.dumps([report.record_as_json(record) for record in found], indent=2))
         return

@@ -21,6 +21,10 @@ _RECORDS: Final = """
     SELECT chain, sequence, recorded_at, action, outcome, actor, request_id, merchant_id, token_id, payment_id, detail,
         hash
     FROM vault.audit_records(%s, %s, %s)"""
+_ABOUT: Final = """
+    SELECT chain, sequence, recorded_at, action, outcome, actor, request_id, merchant_id, token_id, payment_id, detail,
+        hash
+    FROM vault.audit_of_token(%s, %s, %s, %s)"""
 #: Microseconds from 1970 to 2000, where PostgreSQL counts from.
 _EPOCH_US: Final = 946_684_800_000_000
 #: What stands for fields that were made NULL, which none may be: no value of PostgreSQL's, so that no hash fits them.
@@ -69,6 +73,11 @@ class AuditDatabase:
     def records(self, chain: int, after: int, limit: int) -> list[AuditRecord]:
         """Give the first records of a chain after a sequence number, at most PAGE_MAX."""
         return [_record_of(row) for row in self._rows(_RECORDS, chain, after, limit)]
+
+    def of_token(self, token_id: str, before: AuditRecord | None, limit: int) -> list[AuditRecord]:
+        """Give a token's newest records before one of them, newest first; at most 1,000."""
+        chain, sequence = (before.chain, before.sequence) if before is not None else (0, 0)
+        return [_record_of(row) for row in self._rows(_ABOUT, token_id, chain, sequence, limit)]
 
     def guards(self) -> list[Finding]:
         """Say what of the guards that keep records from being changed is not as it was made."""

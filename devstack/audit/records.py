@@ -1,28 +1,26 @@
-"""Finds the records about a token."""
+"""Finds the newest records about a token."""
 
-from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
-from devstack.audit.verification import Audit, Progress
 from vault_svc.domain.audit import AuditRecord
 
-PAGE: Final = 5_000
+PAGE: Final = 1_000
 
 
-def records_of_token(audit: Audit, token_id: str, tell: Progress) -> Iterator[AuditRecord]:
-    """Give the records about a token, chain by chain.
+class TokenAudit(Protocol):
+    """The audit, asked about one token; see `AuditDatabase`."""
 
-    The auditor's role may read chains and nothing else, so that all of them are gone through.
-    """
-    heads = audit.heads()
-    total = sum(head.sequence for head in heads)
-    done = 0
-    for head in heads:
-        after = 0
-        while page := audit.records(head.chain, after, PAGE):
-            done += len(page)
-            tell(done, max(total, done))
-            yield from (record for record in page if record.token_id == token_id)
-            after = page[-1].sequence
-            if after >= head.sequence:
-                break
+    def of_token(self, token_id: str, before: AuditRecord | None, limit: int) -> list[AuditRecord]:
+        """Give a token's newest records before one of them, newest first; at most 1,000."""
+        ...
+
+
+def records_of_token(audit: TokenAudit, token_id: str, last: int) -> list[AuditRecord]:
+    """Give the newest ``last`` records about a token, oldest first, page by page."""
+    found: list[AuditRecord] = []
+    while page := audit.of_token(token_id, found[-1] if found else None, min(last - len(found), PAGE)):
+        found += page
+        if len(found) >= last:
+            break
+    found.reverse()
+    return found

@@ -113,8 +113,10 @@ class CardFileReader:
 
     def _check_trailer(self, content: bytes, cards: int, sha256: str) -> None:
         trailer = _object_of(content)
+        if not trailer:
+            raise self._error("its last line is no whole trailer: it was cut or changed")
         if trailer.get("cards") != cards:
-            raise self._error(f"it has {cards} cards, and its trailer counts another number: it was cut or changed")
+            raise self._error("it has not as many cards as its trailer counts: it was cut or changed")
         if trailer.get("sha256") != sha256:
             raise self._error("its lines are not those that its trailer was made for: it was changed")
 

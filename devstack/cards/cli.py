@@ -6,7 +6,7 @@ from typing import TextIO
 
 import click
 
-from devstack.operations.calls import key_option, vault_of
+from devstack.operations.calls import counted, key_option, vault_of
 
 operation_option = click.option("--operation", "operation_id", required=True, metavar="ID", help="The operation.")
 
@@ -28,10 +28,12 @@ def export(home: Path | None, file: Path, operation_id: str, page_size: int, key
 
     with vault_of(home, key_file) as vault:
         done = export_cards(vault, file, operation_id, page_size)
-    click.echo(f"{done.cards:,} cards are in {file}")
+    click.echo(f"{counted(done.cards, 'card')} exported to {file}, encrypted")
     click.echo(f"sha256 of its lines: {done.sha256}")
+    click.echo("next:  send the file, and tell the recipient this sha256 on another way")
     if done.unreadable:
-        click.echo(f"{done.unreadable:,} cards could not be opened: their tokens are in {file}.unreadable", err=True)
+        unreadable = counted(done.unreadable, "card")
+        click.echo(f"{unreadable} could not be opened and not exported: see {file}.unreadable for the tokens", err=True)
         sys.exit(1)
 
 
@@ -64,15 +66,17 @@ def import_(home: Path | None, file: Path, operation_id: str, keep_open: bool, k
         if whole and not keep_open:
             finish_import(vault, operation_id)
     remarks = f", {done.remarks:,} of them with a remark" if done.remarks else ""
-    click.echo(f"{done.taken:,} cards were taken{remarks}; their tokens are in {file}.results")
+    click.echo(f"{counted(done.taken, 'card')} imported{remarks}; what became of each line is in {file}.results")
     if not whole:
-        click.echo(f"{done.refused:,} lines were refused: see error in {file}.results", err=True)
+        click.echo(f"{counted(done.refused, 'line')} refused: why is in `error` of its line there", err=True)
         click.echo(
             "next:  import a file with those lines corrected, or close the import: payera cards finish-import"
             f" --operation {operation_id}",
             err=True,
         )
         sys.exit(1)
+    if not keep_open:
+        click.echo(f"{operation_id} is finished, and its key is destroyed")
 
 
 @cards.command("finish-import")

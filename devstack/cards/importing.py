@@ -8,6 +8,7 @@ import fcntl
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,13 @@ import click
 
 from devstack.cards.card_file import LINE_LONGEST, CardFileError, CardFileReader, Line, Summary, check_file
 from devstack.cards.progress import CardCounter
+from devstack.cards.thumbprint import thumbprint_of
 from devstack.errors import StackError
 from devstack.operations.calls import Vault
 
 PAGE_LINES: Final = 100
 PAGE_BYTES: Final = 512 * 1024
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 TOO_LONG: Final = f"it is longer than {LINE_LONGEST} characters."
 
 
@@ -52,6 +55,7 @@ def import_cards(vault: Vault, path: Path, operation_id: str) -> Imported:
     from payera.vault.v1 import key_service_pb2 as contract
 
     file = check_file(path)
+    _check_recipient(vault, path, operation_id, file.header)
     with Results(path, operation_id, file) as results:
         if results.imported.lines:
             click.echo(f"going on after {results.imported.lines:,} cards", err=True)
@@ -71,6 +75,21 @@ def import_cards(vault: Vault, path: Path, operation_id: str) -> Imported:
         return results.imported
 
 
+def _check_recipient(vault: Vault, path: Path, operation_id: str, header: Mapping[str, Any]) -> None:
+    """Refuse a file that says it is for another key before any line is sent: none of them could be opened."""
+    from payera.vault.v1 import key_service_pb2 as contract
+
+    recipient = str(header.get("public_key_digest"))
+    # Others may write it in another way, or not at all; and what was begun passed here, and may be finished by now.
+    if _DIGEST.fullmatch(recipient) is None or _results_of(path).exists():
+        return
+    answer = vault.repeat("GetImportKey", contract.GetImportKeyRequest(operation_id=operation_id))
+    digest = thumbprint_of(answer.public_key)
+    if recipient != digest:
+        message = f"{path} is encrypted for another key: {recipient}\n       the key of this import: {digest}"
+        raise CardFileError(message, f"have it made for this one: payera cards import-key --operation {operation_id}")
+
+
 def finish_import(vault: Vault, operation_id: str) -> None:
     """Close an import; its key goes with it. Safe to repeat."""
     from payera.vault.v1 import key_service_pb2 as contract
@@ -82,7 +101,7 @@ class Results:
     """The answers to the lines of one file in one import; those of an earlier run count."""
 
     def __init__(self, path: Path, operation_id: str, file: Summary) -> None:
-        self._path = path.with_name(f"{path.name}.results")
+        self._path = _results_of(path)
         self._of = {"operation_id": operation_id, "sha256": file.sha256}
         self._stream: IO[bytes] | None = None
         self.imported = Imported()
@@ -144,6 +163,10 @@ class Results:
         self._stream.write(content)
         self._stream.flush()
         os.fsync(self._stream.fileno())
+
+
+def _results_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.results")
 
 
 def _pages(lines: Iterator[Line]) -> Iterator[list[Line]]:

@@ -67,9 +67,13 @@ class CardFileWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close what is open; what was added stays for the next run."""
-        if self._part is not None:
-            self._part.close()
+        """Close what is open; what was added stays for the next run, and without anything added no file does."""
+        if self._part is None:
+            return
+        if not self.state.page_token:
+            for ending in ("part", "state"):
+                _beside(self._path, ending).unlink(missing_ok=True)
+        self._part.close()
 
     def add(self, cards: Sequence[str], unreadable: Sequence[str], page_token: str) -> None:
         """Keep a page, and after it the place where the export goes on."""

@@ -48,7 +48,7 @@ def list_keys(home: Path | None, with_destroyed: bool, as_json: bool) -> None:
             _name(each["kind"]),
             each["id"],
             each["state"],
-            f"{each['algorithm']} {each['strength_bits']}",
+            f"{each['algorithm']} {each['strength_bits']}" if each["algorithm"] else "unknown",
             _day(each, "create_time"),
             _due(each),
             str(wrapped[each["id"]]) if each["kind"] == WRAPPING else each["rows"],
@@ -131,7 +131,7 @@ def _end_with(rotation: dict[str, Any]) -> None:
 
 
 def _name(kind: str) -> str:
-    return next((name for name, value in KINDS.items() if value == kind), kind)
+    return kind.lower().replace("_", "-")
 
 
 def _day(key: dict[str, Any], field: str) -> str:

@@ -100,6 +100,11 @@ class Vault:
         raise StackError(message, "see which there are: payera operations list")
 
 
+def counted(count: int, noun: str) -> str:
+    """Give a number with its noun: `1 card`, `2,000 cards`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 @contextmanager
 def vault_of(home: Path | None, key_file: TextIO | None) -> Iterator[Vault]:
     """Open a channel to the stack's vault as its operator."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from devstack.operations.calls import key_option, vault_of
+from devstack.operations.calls import counted, key_option, vault_of
 
 if TYPE_CHECKING:
     from payera.vault.v1 import key_service_pb2 as contract
@@ -54,7 +54,7 @@ def request(
     with vault_of(home, key_file) as vault:
         made = vault.call("RequestOperation", wanted)
     _show(made)
-    click.echo(f"next: two approvals with different keys: payera operations approve {made.id}")
+    click.echo(f"next:  two approvals with different keys: payera operations approve {made.id}")
 
 
 @operations.command()
@@ -67,13 +67,18 @@ def approve(home: Path | None, operation_id: str, yes: bool, key_file: TextIO | 
     from payera.vault.v1 import key_service_pb2 as contract
 
     with vault_of(home, key_file) as vault:
-        _show(vault.operation(operation_id))
+        before = vault.operation(operation_id)
+        _show(before)
         if not yes:
             click.confirm("Approve this?", abort=True)
         made = vault.call("ApproveOperation", contract.ApproveOperationRequest(operation_id=operation_id))
-    click.echo(f"{made.id} is {made.state}, approved by {', '.join(made.approvers)}")
+    click.echo(f"{made.id} is {made.state}; approved by {', '.join(made.approvers)}")
+    if len(made.approvers) == len(before.approvers):
+        click.echo("this key has approved it before, and counts once")
     if made.state == "approved":
-        click.echo(f"next: {NEXT_STEPS[made.kind].format(id=made.id)}")
+        click.echo(f"next:  {NEXT_STEPS[made.kind].format(id=made.id)}")
+    elif made.state == "requested":
+        click.echo(f"next:  one more approval, with another key: payera operations approve {made.id}")
 
 
 @operations.command("list")
@@ -108,7 +113,7 @@ def destroy_key(home: Path | None, operation_id: str, yes: bool, key_file: TextI
         if not yes:
             click.confirm("There is no way back. Destroy the key?", abort=True)
         answer = vault.call("DestroyDataKey", contract.DestroyDataKeyRequest(operation_id=operation_id))
-    click.echo(f"the key is destroyed; {answer.cards} cards can never be read again")
+    click.echo(f"the key is destroyed; {counted(answer.cards, 'card')} can never be read again")
 
 
 @operations.command("new-key")

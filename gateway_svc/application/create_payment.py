@@ -12,6 +12,7 @@ from gateway_svc.application.keep_tokens import TellAtOnce
 from gateway_svc.application.ports import (
     Begun,
     CardTokens,
+    DescribedToken,
     DurableDriver,
     NewPayment,
     Operation,
@@ -82,15 +83,15 @@ class CreatePayment:
         operation = call.operation(self._driver.lease_ms)
         payment_id = new_id("pay")
         try:
-            card = await self._tokens.describe(merchant_id=call.merchant_id, token=wish.token)
+            token = await self._tokens.describe(merchant_id=call.merchant_id, token=wish.token)
             candidates = await self._router.route(
                 merchant_id=call.merchant_id,
                 payment_id=payment_id,
                 amount=wish.amount,
                 currency=wish.currency,
-                card=card,
+                card=token.card,
             )
-            candidates = self._fitting(call.merchant_id, wish, card, candidates)
+            candidates = self._fitting(call.merchant_id, wish, token.card, candidates)
             budget.require_begin()
         except Refusal:
             known = await self._answer_known(operation, budget)
@@ -98,7 +99,7 @@ class CreatePayment:
                 raise
             return known
         answer = await self._driver.drive(
-            self._work(operation, _new_payment(payment_id, wish, card, candidates)), operation, budget
+            self._work(operation, _new_payment(payment_id, wish, token, candidates)), operation, budget
         )
         if not answer.replayed:
             await self._tell.after(answer.view, budget.remaining_ms())
@@ -207,7 +208,7 @@ def _check(wish: PaymentWish) -> None:
 
 
 def _new_payment(
-    payment_id: str, wish: PaymentWish, card: Mapping[str, Any], candidates: Sequence[Candidate]
+    payment_id: str, wish: PaymentWish, token: DescribedToken, candidates: Sequence[Candidate]
 ) -> NewPayment:
     return NewPayment(
         id=payment_id,
@@ -215,11 +216,12 @@ def _new_payment(
         currency=wish.currency,
         capture_method=wish.capture_method.value,
         token=wish.token,
-        card=card,
+        card=token.card,
         merchant_reference=wish.merchant_reference,
         description=wish.description,
         metadata=wish.metadata,
         statement_descriptor=wish.statement_descriptor,
         candidates=candidates,
         store_card=wish.store_card,
+        card_on_file=token.on_file,
     )

@@ -38,7 +38,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """A payment to begin; ``amount`` in minor units of ``currency``."""
+    """A payment to begin; ``amount`` in minor units of ``currency``. A ``card_on_file`` is sent without its code."""
 
     id: str
     amount: int
@@ -52,6 +52,7 @@ class NewPayment:
     statement_descriptor: str
     candidates: Sequence[Candidate]
     store_card: bool = False
+    card_on_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +295,19 @@ class Router(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedToken:
+    """What may be shown of a token's card, and whether the vault has the token for good: such a card has no code."""
+
+    card: Mapping[str, Any]
+    on_file: bool = False
+
+
 class CardTokens(Protocol):
     """What the gateway may know of cards."""
 
-    async def describe(self, *, merchant_id: str, token: str) -> Mapping[str, Any]:
-        """Return the card summary of a merchant's token; raises Refusal TOKEN_NOT_FOUND or TOKEN_USED."""
+    async def describe(self, *, merchant_id: str, token: str) -> DescribedToken:
+        """Tell what may be known of a merchant's token; raises Refusal TOKEN_NOT_FOUND or TOKEN_USED."""
         ...
 
 

@@ -167,6 +167,12 @@ class TestCodes:
         assert (await subject.begun(token=token, store_card=True))["code_required"] is False
         assert (await subject.begun())["code_required"] is True
 
+    async def test_a_card_that_the_vault_has_on_file_needs_no_code(self, subject: Subject) -> None:
+        await subject.require_codes()
+        assert (await subject.begun(card_on_file=True))["code_required"] is False
+        assert (await subject.begun(card_on_file=True, store_card=True))["code_required"] is False
+        assert (await subject.begun())["code_required"] is True
+
     @pytest.mark.parametrize(("store_card", "verdict"), [(True, DECLINED), (False, APPROVED)])
     async def test_a_card_that_is_not_kept_needs_its_code_again(
         self, subject: Subject, verdict: AttemptVerdict, *, store_card: bool

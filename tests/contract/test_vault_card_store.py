@@ -5,6 +5,7 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from mesh.identifiers import new_id
@@ -20,7 +21,14 @@ from tests.contract.vault_stores import (
     wrapped_key,
 )
 from tests.support.postgres import postgres
-from vault_svc.application.ports.card_store import CardChanged, CardToKeep, KeyDestroyed, KeyRetired, TakenCard
+from vault_svc.application.ports.card_store import (
+    CardChanged,
+    CardToKeep,
+    KeyDestroyed,
+    KeyRetired,
+    TakenCard,
+    TokenUsed,
+)
 from vault_svc.application.ports.key_store import StoredDataKey
 from vault_svc.domain.card import Expiry
 from vault_svc.domain.token import MerchantId, TokenId, Usage
@@ -188,6 +196,51 @@ async def test_a_card_whose_key_is_destroyed_is_given_to_nobody(subject: Subject
     # What may be shown of it is no secret, and it can still be deleted.
     assert (await subject.token(card)).summary == SUMMARY
     assert await subject.cards.delete_token(card.merchant_id, card.token_id, ACTOR)
+
+
+async def test_cards_asked_for_at_once_are_each_what_they_are_alone(subject: Subject) -> None:
+    cards = [await subject.kept() for _ in range(20)]
+    other = await subject.kept(merchant_id=MerchantId(new_id("mer")))
+    await taken(subject, cards[0], "pay_first")
+    requests = [
+        *(request_for(card) for card in cards),
+        request_for(cards[1], "pay_2"),
+        request_for(replace(cards[2], token_id=TokenId(new_id("tok")))),
+        request_for(cards[3], merchant_id=other.merchant_id),
+        request_for(other),
+        *(request_for(cards[4]) for _ in range(15)),
+    ]
+    results = await asyncio.gather(*map(subject.cards.take_card, requests), return_exceptions=True)
+
+    assert isinstance(results[0], TokenUsed)
+    one, two = results[1], results[20]
+    assert {type(one), type(two)} == {TakenCard, TokenUsed}
+    found = one if isinstance(one, TakenCard) else two
+    assert isinstance(found, TakenCard)
+    assert (found.sealed, found.code and found.code.sealed) == (cards[1].sealed, cards[1].sealed_code)
+    for card, result in zip(cards[2:4] + cards[5:], results[2:4] + results[5:20], strict=True):
+        assert isinstance(result, TakenCard)
+        assert (result.sealed, result.code and result.code.sealed) == (card.sealed, card.sealed_code)
+    assert results[21:23] == [None, None]
+    assert isinstance(results[23], TakenCard)
+    assert results[23].sealed == other.sealed
+    again = [result for result in (results[4], *results[24:]) if isinstance(result, TakenCard)]
+    assert [result.sealed for result in again] == [cards[4].sealed] * 16
+    # However many ask at once, one has the code.
+    assert [result.code.sealed for result in again if result.code] == [cards[4].sealed_code]
+    told = [outcome for card in cards for action, outcome in subject.actions(card) if action == "detokenize"]
+    assert sorted(told) == ["taken"] * 35 + ["used"] * 2
+
+
+async def test_one_that_cannot_be_asked_for_fails_alone(subject: Subject) -> None:
+    cards = [await subject.kept() for _ in range(12)]
+    requests = [request_for(card) for card in cards]
+    # PostgreSQL takes no NUL in a text.
+    requests[7] = replace(requests[7], request_id="req\x00")
+    results = await asyncio.gather(*map(subject.cards.take_card, requests), return_exceptions=True)
+    if isinstance(subject.insight, PostgresInsight):
+        assert isinstance(results.pop(7), psycopg.Error)
+    assert all(isinstance(result, TakenCard) and result.code is not None for result in results)
 
 
 async def test_equal_numbers_of_a_merchant_have_one_fingerprint_and_other_merchants_another(subject: Subject) -> None:

@@ -97,6 +97,14 @@ async def test_what_was_begun_in_time_goes_on(subject: Subject) -> None:
     assert await subject.operations.begin(operation_id, EXPORT, WORKER) == merchant_id
 
 
+async def test_that_it_was_begun_is_recorded_once(subject: Subject) -> None:
+    operation_id, _ = await subject.approved(IMPORT)
+    for _ in range(3):
+        await subject.operations.begin(operation_id, IMPORT, WORKER)
+    assert subject.audit(operation_id)[-1] == ("import_cards", "begun", "key_worker")
+    assert subject.audit(operation_id).count(("import_cards", "begun", "key_worker")) == 1
+
+
 async def test_what_was_begun_is_not_approved_any_more(subject: Subject) -> None:
     operation_id, _ = await subject.approved(EXPORT)
     await subject.operations.begin(operation_id, EXPORT, WORKER)
@@ -175,6 +183,7 @@ async def test_permanent_cards_of_the_merchant_are_exported_page_by_page(subject
     assert rest is not None
     assert [card.token_id for card in rest] == [card.token_id for card in kept[3:]]
     assert (first[0].sealed, first[0].customer_id) == (kept[0].sealed, "cus_1")
+    assert first[0].expiry == kept[0].summary.expiry
     assert first[0].data_key == await subject.keys.active_data_key(merchant_id)
     assert await subject.operations.cards_to_export(operation_id, WORKER, rest[-1].token_id, 3) == []
     assert [entry for entry in subject.audit(operation_id) if entry[0] == "export_cards"] == [

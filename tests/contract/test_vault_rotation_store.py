@@ -179,9 +179,9 @@ async def test_a_key_is_rewrapped_if_it_is_still_the_same(lab: RotationLab) -> N
     assert len(keys) == 2
     for key in keys:
         new = wrapped("kek_2")
-        assert await lab.store.rewrap_key(key, new)
-        assert not await lab.store.rewrap_key(key, wrapped("kek_2"))
-        assert await lab.store.rewrap_key(replace(key, wrapped=new), wrapped("kek_2"))
+        assert await lab.store.rewrap_key(key, new, "test")
+        assert not await lab.store.rewrap_key(key, wrapped("kek_2"), "test")
+        assert await lab.store.rewrap_key(replace(key, wrapped=new), wrapped("kek_2"), "test")
     assert await lab.store.keys_to_rewrap("kek_2", "", 0, 10) == []
 
 
@@ -192,8 +192,65 @@ async def test_a_destroyed_key_is_not_brought_back_by_a_late_rewrap(lab: Rotatio
     await lab.store.reseal_card(owner, token.token_id, 1, 2, sealed())
     lab.age(10)
     assert await lab.store.destroy_idle_data_keys(owner, 0, "test") == 1
-    assert not await lab.store.rewrap_key(key, wrapped("kek_2"))
+    assert not await lab.store.rewrap_key(key, wrapped("kek_2"), "test")
+    assert lab.rewrapped() == []
     assert lab.held().data_keys[owner, 1] == "destroyed"
+
+
+async def test_the_keys_of_open_imports_are_listed_among_the_others_page_by_page(lab: RotationLab) -> None:
+    owners = sorted([(await owner_with_card(lab))[0] for _ in range(2)])
+    opened = sorted([await lab.begin_import(owners[0]) for _ in range(3)])
+    over = await lab.begin_import(owners[1])
+    assert lab.imports is not None
+    await lab.imports.finish(over)
+    listed = [key for key in await lab.store.keys_to_rewrap("kek_2", "", 0, 10) if not key.fingerprint_key_id]
+    assert [key.place for key in listed] == sorted([*opened, *owners])
+    assert {key.merchant_id for key in listed if key.operation_id} == {owners[0]}
+    assert [key.key_version for key in listed if key.operation_id] == [0, 0, 0]
+    for place, key in enumerate(listed):
+        assert await lab.store.keys_to_rewrap("kek_2", key.place, key.key_version, 2) == listed[place + 1 : place + 3]
+    assert await lab.store.keys_to_rewrap("fake_kek", "", 0, 10) == []
+
+
+async def test_an_import_s_key_is_rewrapped_and_nothing_else_of_it_is_touched(lab: RotationLab) -> None:
+    owner = MerchantId(new_id("mer"))
+    assert lab.imports is not None
+    operation_id = await lab.begin_import(owner)
+    before = await lab.imports.private(operation_id)
+    assert before is not None
+    [key] = await lab.store.keys_to_rewrap("kek_2", "", 0, 10)
+    assert (key.operation_id, key.wrapped) == (operation_id, before.wrapped)
+    # As long as KMS makes them: longer than a line of base64.
+    new = WrappedKey("kek_2", secrets.token_bytes(184))
+    assert await lab.store.rewrap_key(key, new, "vault_worker for key_1")
+    assert not await lab.store.rewrap_key(key, wrapped("kek_2"), "vault_worker for key_1")
+    assert await lab.imports.private(operation_id) == replace(before, wrapped=new)
+    assert lab.rewrapped() == [
+        ("rewrap_import_key", "vault_worker for key_1", owner, f"{operation_id} from fake_kek to kek_2")
+    ]
+    [again] = await lab.store.keys_to_rewrap("kek_3", "", 0, 10)
+    assert again.wrapped == new
+
+
+async def test_the_key_of_a_finished_import_is_not_brought_back_by_a_late_rewrap(lab: RotationLab) -> None:
+    operation_id = await lab.begin_import(MerchantId(new_id("mer")))
+    [key] = await lab.store.keys_to_rewrap("kek_2", "", 0, 10)
+    assert lab.imports is not None
+    await lab.imports.finish(operation_id)
+    assert not await lab.store.rewrap_key(key, wrapped("kek_2"), "test")
+    assert await lab.imports.private(operation_id) is None
+    assert lab.rewrapped() == []
+
+
+async def test_each_rewrap_is_recorded_with_both_key_encryption_keys(lab: RotationLab) -> None:
+    owner, _ = await owner_with_card(lab)
+    for key in await lab.store.keys_to_rewrap("kek_2", "", 0, 10):
+        assert await lab.store.rewrap_key(key, wrapped("kek_2"), "vault_worker for key_1")
+    [fingerprint_key] = await lab.store.fingerprint_keys()
+    assert sorted(lab.rewrapped()) == [
+        ("rewrap_data_key", "vault_worker for key_1", owner, "version 1 from fake_kek to kek_2"),
+        ("rewrap_fingerprint_key", "vault_worker for key_1", "", f"{fingerprint_key.key_id} from fake_kek to kek_2"),
+    ]
 
 
 async def begin_fingerprint_rotation(lab: RotationLab) -> tuple[str, str]:
@@ -323,6 +380,41 @@ async def test_a_destroyed_key_stays_in_the_inventory(lab: RotationLab) -> None:
     ]
 
 
+async def test_an_import_s_key_is_in_the_inventory_and_destroyed_with_its_end(lab: RotationLab) -> None:
+    owner, _ = await owner_with_card(lab)
+    first, second = sorted([await lab.begin_import(owner), await lab.begin_import(owner)])
+    assert lab.imports is not None
+    await lab.imports.finish(second)
+    records = await lab.inventory.key_inventory("", 10)
+    assert [each.position for each in records] == sorted(each.position for each in records)
+    assert [
+        (each.kind.value, each.key_id, each.merchant_id, each.state, each.key_encryption_key_id, each.rows)
+        for each in records[1:3]
+    ] == [
+        ("import_key", first, owner, "active", "fake_kek", 0),
+        ("import_key", second, owner, "destroyed", "", 0),
+    ]
+    now = datetime.fromtimestamp(lab.now(), tz=UTC)
+    assert all(abs(now - each.created_at) < timedelta(minutes=1) for each in records)
+    assert await lab.inventory.key_inventory(f"import/{first}", 1) == [records[2]]
+
+
+async def test_what_each_key_encryption_key_wraps_is_counted(lab: RotationLab) -> None:
+    assert await lab.inventory.key_encryption_keys() == {}
+    owner, _ = await owner_with_card(lab)
+    await lab.begin_import(owner)
+    over = await lab.begin_import(owner)
+    assert lab.imports is not None
+    await lab.imports.finish(over)
+    # Of the merchant's first key, the fingerprint key and the open import.
+    assert await lab.inventory.key_encryption_keys() == {"fake_kek": 3}
+    other = MerchantId(new_id("mer"))
+    for version in (1, 2):
+        await lab.store.keep_data_key(other, version, wrapped("kek_2"), "test")
+    await lab.store.destroy_idle_data_keys(other, 0, "test")
+    assert await lab.inventory.key_encryption_keys() == {"fake_kek": 3, "kek_2": 1}
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 async def test_a_whole_rotation_over_the_store(lab: RotationLab, kind: RotationKind) -> None:
     kept = {}
@@ -331,9 +423,13 @@ async def test_a_whole_rotation_over_the_store(lab: RotationLab, kind: RotationK
         for number in (*NUMBERS, NUMBERS[0]):
             token = await lab.keep(owner, number)
             kept[token.token_id] = (owner, number, token.fingerprint)
+    imported = MerchantId(new_id("mer"))
+    operation_ids = [await lab.begin_import(imported) for _ in range(lab.pace.batch + 1)]
+    opened = [await lab.open_import(operation_id, imported) for operation_id in operation_ids]
     lab.provider.active_key_id = "kek_2"
     drive = Drive(lab, lab.order(kind))
     assert await drive.to_the_end(lab.rotation(kind)) is Progress.FINISHED
+    assert [await lab.open_import(operation_id, imported) for operation_id in operation_ids] == opened
     held = lab.held()
     for token_id, (owner, number, fingerprint) in kept.items():
         assert await lab.number_of(owner, token_id) == number
@@ -342,6 +438,8 @@ async def test_a_whole_rotation_over_the_store(lab: RotationLab, kind: RotationK
     assert not {"decrypt_only", "retiring"} & {*held.data_keys.values(), *held.fingerprint_keys.values()}
     if kind is KEK:
         assert held.key_encryption_keys == {"kek_2"}
+        # Two merchants' keys, the fingerprint key, and the imports'.
+        assert len(lab.rewrapped()) == drive.counts.keys_done == 3 + len(operation_ids)
     if kind is DATA:
         assert {version for version, _ in held.cards.values()} == {2}
     if isinstance(lab.store, FakeRotationStore):

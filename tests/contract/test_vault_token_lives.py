@@ -11,7 +11,7 @@ from tests.contract.vault_stores import ACTOR, SUMMARY, Subject, request_for, se
 from tests.support.postgres import postgres
 from vault_svc.application.ports.card_store import CardChanged, CardToKeep, KeyRetired, TokenUsed
 from vault_svc.domain.card import Expiry
-from vault_svc.domain.token import TokenId, Usage
+from vault_svc.domain.token import MerchantId, TokenId, Usage
 
 __all__ = ["postgres", "subject"]
 
@@ -209,6 +209,30 @@ async def test_a_customers_tokens_are_listed_newest_first_in_pages(subject: Subj
     assert list(await subject.cards.list_tokens(subject.merchant_id, "", 9, None)) == []
     for token_id in ids:
         await subject.cards.delete_token(subject.merchant_id, TokenId(token_id), ACTOR)
+
+
+async def test_a_card_is_given_to_a_customer_and_taken_back_and_each_is_recorded(subject: Subject) -> None:
+    card = await subject.kept(customer_id="")
+    before = await subject.token(card)
+    for customer_id in ("customer-1", "customer-2", "customer-2", ""):
+        assert await subject.customers.assign_customer(card.merchant_id, card.token_id, customer_id, ACTOR)
+        assert await subject.token(card) == replace(before, customer_id=customer_id)
+        listed = await subject.cards.list_tokens(card.merchant_id, "customer-2", 9, None)
+        assert bool(listed) is (customer_id == "customer-2")
+    records = [record for record in subject.insight.audit_of(card.merchant_id) if record.action == "update_token"]
+    assert [(record.token_id, record.actor, record.detail) for record in records] == [
+        (card.token_id, ACTOR.name, "customer")
+    ] * 4
+
+
+async def test_neither_anothers_card_nor_one_whose_time_is_over_is_given_to_a_customer(subject: Subject) -> None:
+    card = await subject.kept()
+    thief = MerchantId(new_id("mer"))
+    assert not await subject.customers.assign_customer(thief, card.token_id, "customer-1", ACTOR)
+    subject.insight.expire_token(card.token_id)
+    assert not await subject.customers.assign_customer(card.merchant_id, card.token_id, "customer-1", ACTOR)
+    assert not await subject.customers.assign_customer(card.merchant_id, TokenId(new_id("tok")), "customer-1", ACTOR)
+    assert subject.actions(card) == [("create_token", "done")]
 
 
 async def test_a_listed_token_is_the_described_one(subject: Subject) -> None:

@@ -16,8 +16,10 @@ from tests.fakes.vault.card_store import FakeCardStore
 from tests.fakes.vault.key_store import AuditRecord, FakeKeyStore
 from tests.support.postgres import PostgresServer
 from vault_svc.adapters.postgres.card_store import PostgresCardStore
+from vault_svc.adapters.postgres.customer_store import PostgresCustomerStore
 from vault_svc.adapters.postgres.key_store import PostgresKeyStore
 from vault_svc.application.ports.card_store import CardRequest, CardStore, CardToKeep, Recognition, SealedCard
+from vault_svc.application.ports.customer_store import CustomerStore
 from vault_svc.application.ports.key_provider import WrappedKey
 from vault_svc.application.ports.key_store import KeyStore, StoredDataKey, StoredFingerprintKey
 from vault_svc.domain.card import CardSummary, Expiry
@@ -126,11 +128,12 @@ class PostgresInsight:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The two stores over the same rows, and a merchant of its own."""
+    """The stores over the same rows, and a merchant of its own."""
 
     cards: CardStore
     keys: KeyStore
     insight: Insight
+    customers: CustomerStore
     merchant_id: MerchantId = field(default_factory=lambda: MerchantId(new_id("mer")))
 
     async def data_key(self, merchant_id: MerchantId | None = None) -> StoredDataKey:
@@ -214,10 +217,15 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     if request.param == "fake":
         keys = FakeKeyStore()
         cards = FakeCardStore(keys)
-        yield Subject(cards, keys, FakeInsight(cards))
+        yield Subject(cards, keys, FakeInsight(cards), cards)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     database = Database(server.role_urls["vault_svc"], pool_size=8, name="test")
     await database.open()
-    yield Subject(PostgresCardStore(database), PostgresKeyStore(database), PostgresInsight(server.admin_url))
+    yield Subject(
+        PostgresCardStore(database),
+        PostgresKeyStore(database),
+        PostgresInsight(server.admin_url),
+        PostgresCustomerStore(database),
+    )
     await database.close()

@@ -29,9 +29,9 @@ from devstack.scan.canaries import Canary
 from devstack.scan.matching import Matcher, Wanted
 from devstack.scan.searching import Order, Report, search_all
 from devstack.scan.stack import STORES, stores_of
-from gateway_svc.adapters.temporal.codec import encrypting_converter
 from mesh.card_numbers import luhn_valid
 from mesh.keyring import load_keyring
+from mesh.temporal_codec import encrypting_converter
 from tests.e2e.support import Mesh, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]

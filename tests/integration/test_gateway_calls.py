@@ -140,6 +140,15 @@ async def test_a_merchant_whose_first_payments_need_the_code(mesh: RunningMesh) 
     assert (await refusal_of(configure(mesh, card_code_required=True, api_key=mesh.secret_key)))[1] == "API_KEY_SCOPE"
 
 
+async def test_a_card_that_came_to_the_vault_without_a_payment_needs_no_code(mesh: RunningMesh) -> None:
+    await configure(mesh, card_code_required=True)
+    mesh.vault.on_file.add(mesh.token)
+    await mesh.pay()
+    mesh.vault.on_file.clear()
+    await mesh.pay()
+    assert [request.code_required for request in mesh.connectors.requests] == [False, True]
+
+
 async def test_a_missing_code_declines_the_payment_and_no_other_account_is_asked(mesh: RunningMesh) -> None:
     async def decline(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
         return outcome_pb2.Outcome(kind=outcome_pb2.OUTCOME_KIND_DECLINED, code="cvc_required")

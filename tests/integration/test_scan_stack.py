@@ -35,9 +35,9 @@ from devstack.scan.stack import stores_of
 from devstack.scan.stores.kafka import KafkaTopics
 from devstack.scan.stores.temporal import TemporalHistories
 from devstack.scan.stores.temporal_files import TemporalFiles
-from gateway_svc.adapters.temporal.codec import encrypting_converter
 from mesh.card_numbers import luhn_valid
 from mesh.keyring import create_keyring, load_keyring
+from mesh.temporal_codec import encrypting_converter
 
 pytestmark = pytest.mark.integration
 

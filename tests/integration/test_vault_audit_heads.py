@@ -37,7 +37,9 @@ pytestmark = pytest.mark.integration
 
 TOPIC = topics.AUDIT_HEADS.name
 DEADLINE_SECONDS = 60.0
-ACCESS = "SELECT * FROM vault.take_card('mer_1', %s, 'authorization', 'pay_1', 'psp_connectors', 'req_1')"
+ACCESS = (
+    "SELECT * FROM vault.take_cards('{mer_1}', ARRAY[%s], '{authorization}', '{pay_1}', '{psp_connectors}', '{req_1}')"
+)
 
 
 @dataclass

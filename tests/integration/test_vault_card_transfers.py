@@ -101,10 +101,10 @@ async def test_cards_go_from_one_vault_to_another(
     exporting = await old.approved("export_cards", merchant_id, "--public-key", public_key)
     path = tmp_path / "cards"
     told = await old.good("cards", "export", str(path), "--operation", exporting, "--page-size", "100")
-    assert f"230 cards are in {path}" in told
+    assert f"230 cards exported to {path}, encrypted" in told
     assert check_file(path).sha256 in told
     told = await new.good("cards", "import", str(path), "--operation", importing)
-    assert "230 cards were taken" in told
+    assert "230 cards imported; " in told
 
     results = results_of(path)
     assert {result["source_id"] for result in results} == set(kept)
@@ -169,8 +169,8 @@ async def test_refused_lines_are_told_and_corrected_ones_follow(new: VaultDesk, 
     path = rewritten(tmp_path / "cards", [line.encode() + b"\n" for line in lines])
     result = await new.payera("cards", "import", str(path), "--operation", importing)
     assert result.exit_code == 1
-    assert "2 cards were taken, 1 of them with a remark" in result.output
-    assert "4 lines were refused" in result.output
+    assert "2 cards imported, 1 of them with a remark; " in result.output
+    assert "4 lines refused: " in result.output
     assert [bool(each["token_id"]) for each in results_of(path)] == [True, False, False, False, False, True]
     assert NUMBER[:8] not in result.output + path.with_name("cards.results").read_text()
 
@@ -179,7 +179,7 @@ async def test_refused_lines_are_told_and_corrected_ones_follow(new: VaultDesk, 
         [sender.seal(id=name, number=NUMBER, **EXPIRY).encode() + b"\n" for name in ("1", "2", "3", "4", "5")],
     )
     told = await new.good("cards", "import", str(corrected), "--operation", importing)
-    assert "5 cards were taken" in told
+    assert "5 cards imported; " in told
     assert results_of(corrected)[0]["token_id"] == results_of(path)[0]["token_id"]
     assert (await new.payera("cards", "import", str(path), "--operation", importing)).exit_code == 1
     assert "finished" in await new.good("cards", "finish-import", "--operation", importing)
@@ -277,7 +277,7 @@ async def test_a_key_is_destroyed_by_command_after_two_approvals(old: VaultDesk)
     assert result.exit_code == 1
     assert "rotate it first" in result.output
     await old.parts.keys.replace_data_key(MerchantId(merchant_id), 1)
-    assert "1 cards can never be read again" in await old.good("operations", "destroy-key", operation_id, "--yes")
+    assert "1 card can never be read again" in await old.good("operations", "destroy-key", operation_id, "--yes")
 
 
 async def test_without_a_vault_the_way_to_one_is_shown(tmp_path: Path, old: VaultDesk) -> None:

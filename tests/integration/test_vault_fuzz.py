@@ -65,7 +65,8 @@ def requests(draw: st.DrawFn, name: str, known: list[str], pages: list[str]) -> 
             return vault_pb2.ListTokensRequest(customer_id=draw(customers), page_size=size, page_token=page_token)
         case "UpdateToken":
             month, year = draw(st.one_of(st.integers(1, 12), integers)), draw(st.one_of(st.just(2033), integers))
-            return vault_pb2.UpdateTokenRequest(token_id=token_id, exp_month=month, exp_year=year)
+            customer = draw(st.one_of(st.none(), customers))
+            return vault_pb2.UpdateTokenRequest(token_id=token_id, exp_month=month, exp_year=year, customer_id=customer)
         case _:
             return vault_pb2.DeleteTokenRequest(token_id=token_id)
 

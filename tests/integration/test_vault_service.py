@@ -276,7 +276,7 @@ async def test_a_token_is_for_one_payment_until_that_makes_it_permanent(vault: V
 
 async def test_a_customers_tokens_are_listed_updated_and_deleted(vault: Vault) -> None:
     mine = key_metadata("sk_test_mine")
-    made = [(await vault.create(customer_id="customer-1")).id for _ in range(3)]
+    made = [(await vault.create(key="sk_test_mine", customer_id="customer-1")).id for _ in range(3)]
     request = vault_pb2.ListTokensRequest(customer_id="customer-1", page_size=2)
     first = await vault.tokens.ListTokens(request, timeout=CALL_SECONDS, metadata=mine)
     request.page_token = first.next_page_token

@@ -213,6 +213,14 @@ class TestCodes:
         assert world.payment(token="tok_7")["code_required"] is False
         assert world.payment(token="tok_8")["code_required"] is True
 
+    def test_a_card_that_the_vault_has_on_file_needs_no_code_whoever_brought_it_there(self, world: World) -> None:
+        self.require(world)
+        imported = world.payment(token="tok_7", card_on_file=True)
+        assert imported["code_required"] is False
+        # What is known of the token is said of this payment alone, and nothing said is a card that is on no file.
+        assert world.payment(token="tok_7", card_on_file=None)["code_required"] is True
+        assert kept_rows(world) == []
+
     def test_beginning_a_payment_waits_for_no_one_who_changes_the_setting(self, world: World) -> None:
         with world.gateway.connection.transaction():
             self.require(world)

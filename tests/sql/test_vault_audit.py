@@ -234,7 +234,7 @@ class TestRights:
                 "SELECT proname FROM pg_proc WHERE pronamespace = 'vault'::regnamespace"
                 " AND has_function_privilege(oid, 'EXECUTE') ORDER BY 1"
             ).fetchall()
-            assert names == [("audit_heads",), ("audit_records",)]
+            assert names == [("audit_heads",), ("audit_of_token",), ("audit_records",)]
             for statement in (
                 "SELECT 1 FROM vault.audit_record",
                 "SELECT 1 FROM vault.audit_chain",

@@ -67,8 +67,8 @@ async def test_accesses_at_once_leave_whole_chains_and_no_deadlock(world: VaultW
             verdict = ""
             for token_id in random.Random(turn).sample(tokens, 8):
                 cursor = await connection.execute(
-                    "SELECT verdict FROM vault.take_card(%s, %s, 'authorization', %s, 'psp_connectors', 'req')",
-                    (world.merchant_id, token_id, f"pay_{turn}"),
+                    "SELECT verdict FROM vault.take_cards(%s, %s, %s, %s, %s, %s)",
+                    world.take_arguments(token_id, f"pay_{turn}"),
                 )
                 row = await cursor.fetchone()
                 assert row is not None
@@ -79,6 +79,26 @@ async def test_accesses_at_once_leave_whole_chains_and_no_deadlock(world: VaultW
     told = Counter(outcome for action, outcome in world.records() if action == "detokenize")
     # Each token has one payment, which asked for it once.
     assert told == {"taken": 16, "used": ACCESSES * 8 - 16}
+    require_whole_chains(world)
+    assert deadlocks(world) == before
+
+
+async def test_cards_taken_together_in_any_order_wait_for_nobody_in_a_circle(world: VaultWorld) -> None:
+    before = deadlocks(world)
+    tokens = [world.keep() for _ in range(12)]
+
+    async def access(turn: int) -> int:
+        async with await psycopg.AsyncConnection.connect(world.server.admin_url, autocommit=True) as connection:
+            together = random.Random(turn).sample(tokens, 9)
+            cursor = await connection.execute(
+                "SELECT verdict FROM vault.take_cards(%s, %s, %s, %s, %s, %s)",
+                ([world.merchant_id] * 9, together, ["authorization"] * 9, [f"pay_{turn}"] * 9, ["c"] * 9, ["r"] * 9),
+            )
+            return [row[0] for row in await cursor.fetchall()].count("taken")
+
+    assert sum(await asyncio.gather(*(access(turn) for turn in range(ACCESSES)))) == len(tokens)
+    told = Counter(outcome for action, outcome in world.records() if action == "detokenize")
+    assert told == {"taken": 12, "used": ACCESSES * 9 - 12}
     require_whole_chains(world)
     assert deadlocks(world) == before
 
@@ -94,7 +114,7 @@ def test_everything_at_once_on_few_numbers_leaves_whole_chains_and_no_deadlock(w
                 token_id = new_id("tok")
                 arguments = world.keep_arguments(token_id, chance.choice(numbers))
                 assert call(connection, "keep_card", *arguments)[0]["verdict"] == "kept"
-                call(connection, "take_card", *world.take_arguments(token_id, f"pay_{turn}"))
+                call(connection, "take_cards", *world.take_arguments(token_id, f"pay_{turn}"))
                 match chance.randrange(4):
                     case 0:
                         call(connection, "delete_token", world.merchant_id, token_id, "key_1", "req")

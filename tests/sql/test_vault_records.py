@@ -35,6 +35,11 @@ def permanent(world: VaultWorld, token_id: str, payment_id: str = "pay_1") -> st
     return str(row["verdict"])
 
 
+def assign(world: VaultWorld, token_id: str) -> bool:
+    row = world.call("assign_customer", world.merchant_id, token_id, "customer-1", "key_1", "req_1")
+    return bool(row["assigned"])
+
+
 def next_key(world: VaultWorld, version: int = 2) -> None:
     world.call("keep_data_key", world.merchant_id, version, "kek_1", secrets.token_bytes(60), "vault_worker")
 
@@ -48,6 +53,8 @@ ACTIONS: list[tuple[str, Do, list[tuple[str, str]]]] = [
     ("update", reseal, [("update_token", "done")]),
     ("update-too-late", lambda world, token: reseal(world, token, 7), []),
     ("update-under-no-key", lambda world, token: reseal(world, token, 1, 7), []),
+    ("customer", assign, [("update_token", "done")]),
+    ("customer-missing", lambda world, _: assign(world, new_id("tok")), []),
     ("permanent", permanent, [("make_permanent", "done")]),
     ("permanent-by-another", lambda world, token: permanent(world, token, "pay_2"), []),
     (
@@ -110,14 +117,43 @@ def test_the_purge_leaves_one_record_for_each_card(world: VaultWorld) -> None:
     assert world.take(tokens[0]) == "taken"
 
 
+def test_cards_taken_together_have_each_a_record_in_the_order_they_were_asked_for(world: VaultWorld) -> None:
+    tokens = sorted((world.keep() for _ in range(5)), reverse=True)
+    assert world.take(tokens[1], "pay_other") == "taken"
+    asked = [*tokens, new_id("tok"), tokens[2]]
+    count = len(asked)
+    rows = call(
+        world.roles["vault_svc"], "take_cards", [world.merchant_id] * count, asked,
+        ["authorization"] * 3 + ["verification"] * (count - 3), [f"pay_{place}" for place in range(count)],
+        [f"caller_{place}" for place in range(count)], ["req_2"] * count,
+    )  # fmt: skip
+    verdicts = ["taken", "used", "taken", "taken", "taken", "not_found", "used"]
+    assert [row["verdict"] for row in sorted(rows, key=lambda row: row["place"])] == verdicts
+    for row in rows:
+        given = row["verdict"] == "taken"
+        assert (row["sealed_card"] is not None, row["wrapped_key"] is not None) == (given, given)
+        assert (row["sealed_code"] is not None) == (given and row["place"] <= 3)
+    records = world.rows(
+        "SELECT outcome, actor, payment_id, token_id, detail FROM vault.audit_record"
+        " WHERE merchant_id = %s AND request_id = 'req_2' AND actor <> 'psp_connectors' ORDER BY chain, sequence",
+        world.merchant_id,
+    )
+    assert [row["outcome"] for row in records] == verdicts
+    assert [row["token_id"] for row in records] == asked
+    assert [row["actor"] for row in records] == [f"caller_{place}" for place in range(count)]
+    assert [row["detail"] for row in records] == [
+        "authorization with code", "authorization", "authorization with code", *["verification"] * 4,
+    ]  # fmt: skip
+
+
 def test_what_is_too_long_for_the_audit_is_cut_and_kept(world: VaultWorld) -> None:
     token_id = world.keep()
-    arguments = [world.merchant_id, token_id, "authorization", "p" * 200, "c" * 200, "r" * 200]
-    assert call(world.roles["vault_svc"], "take_card", *arguments)[0]["verdict"] == "taken"
+    arguments = [[world.merchant_id], [token_id], ["authorization"], ["p" * 200], ["c" * 200], ["r" * 200]]
+    assert call(world.roles["vault_svc"], "take_cards", *arguments)[0]["verdict"] == "taken"
     [row] = world.rows(
         "SELECT payment_id, actor, request_id FROM vault.audit_record WHERE token_id = %s AND action = 'detokenize'",
         token_id,
     )
     assert row == {"payment_id": "p" * 64, "actor": "c" * 128, "request_id": "r" * 128}
     # The payment is still the one that has the token.
-    assert call(world.roles["vault_svc"], "take_card", *arguments)[0]["verdict"] == "taken"
+    assert call(world.roles["vault_svc"], "take_cards", *arguments)[0]["verdict"] == "taken"

@@ -124,14 +124,16 @@ def test_the_worker_sees_neither_what_may_be_shown_of_a_card_nor_codes(world: Va
     for procedure, arguments in (
         ("describe_token", [world.merchant_id, token_id]),
         ("list_tokens", [world.merchant_id, "customer-1", 10, ""]),
-        ("take_card", world.take_arguments(token_id)),
+        ("take_cards", world.take_arguments(token_id)),
         ("load_card", [world.merchant_id, token_id]),
         ("keep_card", world.keep_arguments(token_id)),
         ("delete_token", [world.merchant_id, token_id, "vault_worker", "req"]),
+        ("assign_customer", [world.merchant_id, token_id, "customer-1", "vault_worker", "req"]),
         ("make_permanent", [world.merchant_id, token_id, "pay_1", "vault_worker", "req"]),
         ("purge_card_codes", [100]),
         ("cards_to_export", ["cop_1", "vault_worker", "req", "", 10]),
         ("audit_records", [0, 0, 10]),
+        ("audit_of_token", [token_id, 0, 0, 10]),
     ):
         with pytest.raises(errors.InsufficientPrivilege):
             call(worker, procedure, *arguments)
@@ -144,12 +146,13 @@ def test_the_worker_sees_neither_what_may_be_shown_of_a_card_nor_codes(world: Va
 
 
 def test_the_auditor_reads_records_and_never_a_card(world: VaultWorld) -> None:
-    world.keep()
+    token_id = world.keep()
     auditor = world.roles["vault_auditor"]
     heads = call(auditor, "audit_heads")
     assert len(heads) == 32
     chain = next(head["chain"] for head in heads if head["sequence"])
     assert call(auditor, "audit_records", chain, 0, 10)[0]["sequence"] == 1
+    assert [row["action"] for row in call(auditor, "audit_of_token", token_id, 0, 0, 10)] == ["create_token"]
     for procedure, arguments in (
         ("describe_token", [world.merchant_id, "tok_1"]),
         ("active_data_key", [world.merchant_id]),

@@ -22,16 +22,16 @@ Connection = psycopg.Connection[Row]
 #: What each role may execute; every other routine of the schema is for the owner alone.
 BOTH = {"active_data_key", "keep_data_key", "fingerprint_keys", "keep_fingerprint_key", "reseal_card"}
 VAULT = BOTH | {
-    *("keep_card", "describe_token", "list_tokens", "take_card", "load_card", "make_permanent", "delete_token"),
+    *("keep_card", "describe_token", "list_tokens", "take_cards", "load_card", "make_permanent", "delete_token"),
     *("purge_card_codes", "purge_expired_tokens", "key_inventory", "cards_to_export", "destroy_data_key"),
     *("request_operation", "approve_operation", "begin_operation", "finish_operation", "list_operations"),
-    *("keep_import_key", "keep_imported_card"),
+    *("keep_import_key", "keep_imported_card", "key_encryption_keys", "assign_customer"),
 }
 WORKER = BOTH | {
     *("merchants_to_rotate", "cards_to_reseal", "destroy_idle_data_keys", "keys_to_rewrap", "rewrap_key"),
     *("cards_to_fingerprint", "add_fingerprint", "finish_fingerprint_rotation", "forget_fingerprints", "audit_heads"),
 }
-AUDITOR = {"audit_heads", "audit_records"}
+AUDITOR = {"audit_heads", "audit_records", "audit_of_token"}
 ALLOWED = {"vault_svc": VAULT, "vault_worker": WORKER, "vault_auditor": AUDITOR}
 ROLES = tuple(role.name for role in LOGIN_ROLES)
 
@@ -119,11 +119,11 @@ class VaultWorld:
         return token_id
 
     def take_arguments(self, token_id: str, payment_id: str = "pay_1") -> list[object]:
-        return [self.merchant_id, token_id, "authorization", payment_id, "psp_connectors", "req_2"]
+        return [[each] for each in (self.merchant_id, token_id, "authorization", payment_id, "psp_connectors", "req_2")]
 
     def take(self, token_id: str, payment_id: str = "pay_1") -> str:
         """Take a card and give the verdict."""
-        return str(self.call("take_card", *self.take_arguments(token_id, payment_id))["verdict"])
+        return str(self.call("take_cards", *self.take_arguments(token_id, payment_id))["verdict"])
 
     def records(self) -> list[tuple[str, str]]:
         """Give what the audit has of this merchant, oldest first."""

@@ -89,6 +89,7 @@ class World:
         payment_id: str | None = None,
         token: str = "tok_1",
         store_card: bool | None = False,
+        card_on_file: bool | None = False,
     ) -> Row:
         return (caller or self.gateway).call(
             "begin_payment",
@@ -108,6 +109,7 @@ class World:
             hashed(body),
             lease_ms,
             store_card,
+            card_on_file,
         )
 
     def payment(self, **changes: Any) -> Row:

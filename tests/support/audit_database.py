@@ -128,10 +128,10 @@ async def use_vault(vault: Database, worker: Database, step: int) -> int:
     assert row is not None
     assert row["verdict"] == "kept"
     taken = await vault.call(
-        "vault.take_card", merchant, token, "authorization", f"pay_{step}", "psp_connectors", request
+        "vault.take_cards", (merchant,), (token,), ("authorization",), (f"pay_{step}",), ("psp_connectors",), (request,)
     )
     missed = await vault.call(
-        "vault.take_card", merchant, new_id("tok"), "authorization", "", "psp_connectors", request
+        "vault.take_cards", (merchant,), (new_id("tok"),), ("authorization",), ("",), ("psp_connectors",), (request,)
     )
     assert taken is not None
     assert missed is not None

@@ -13,6 +13,7 @@ from tests.fakes.vault.clocks import FakeClock
 from vault_svc.adapters.aes_gcm.card_cipher import AesGcmCardCipher
 from vault_svc.adapters.keyring.key_provider import create_keyring, load_keyring
 from vault_svc.adapters.postgres.card_store import PostgresCardStore
+from vault_svc.adapters.postgres.customer_store import PostgresCustomerStore
 from vault_svc.adapters.postgres.key_store import PostgresKeyStore
 from vault_svc.adapters.system_clock import SystemClock
 from vault_svc.application.access_rate import AccessRate
@@ -22,7 +23,13 @@ from vault_svc.application.data_keys import DataKeys
 from vault_svc.application.describe_token import DescribeToken, known_tokens
 from vault_svc.application.detokenize import Detokenize, RevealedCard
 from vault_svc.application.keep_card import KeepCard
-from vault_svc.application.manage_tokens import DeleteToken, ListTokens, MakePermanent, UpdateToken
+from vault_svc.application.manage_tokens import (
+    AssignCustomer,
+    DeleteToken,
+    ListTokens,
+    MakePermanent,
+    UpdateToken,
+)
 from vault_svc.application.ports.card_store import CardRequest
 from vault_svc.application.purge import Purge
 from vault_svc.bootstrap import new_card_key
@@ -44,6 +51,7 @@ class DatabaseVault:
     list: ListTokens
     detokenize: Detokenize
     update: UpdateToken
+    assign: AssignCustomer
     make_permanent: MakePermanent
     delete: DeleteToken
     purge: Purge
@@ -106,6 +114,7 @@ async def open_vault(url: str, keyring: Path, *, pool_size: int = 4) -> AsyncIte
                 store, keys, sealer, known, AccessRate(per_second=1_000_000, monotonic=time.monotonic)
             ),
             update=UpdateToken(store, keys, sealer, describe, known, FakeClock()),
+            assign=AssignCustomer(PostgresCustomerStore(database), describe, known),
             make_permanent=MakePermanent(store, known),
             delete=DeleteToken(store, known),
             purge=Purge(store, keys),

@@ -15,21 +15,28 @@ from mesh.database import Database
 from mesh.identifiers import new_id
 from tests.fakes.vault.key_provider import FakeKeyProvider
 from tests.fakes.vault.rotation_store import FakeRotationStore
+from tests.fakes.vault.transfer_store import FakeTransferStore
 from tests.support.postgres import PostgresServer, running_postgres
 from vault_svc.adapters.aes_gcm.card_cipher import AesGcmCardCipher
 from vault_svc.adapters.postgres.card_store import PostgresCardStore
 from vault_svc.adapters.postgres.key_inventory import PostgresKeyInventory
 from vault_svc.adapters.postgres.key_store import PostgresKeyStore
+from vault_svc.adapters.postgres.operation_store import PostgresOperationStore
 from vault_svc.adapters.postgres.rotation_store import PostgresRotationStore
+from vault_svc.adapters.postgres.transfer_store import PostgresTransferStore
 from vault_svc.application.card_sealing import CardSealer
 from vault_svc.application.data_keys import DataKeys
+from vault_svc.application.import_cards import import_key_context
 from vault_svc.application.keep_card import KeepCard
+from vault_svc.application.ports.card_envelopes import PublicKey
 from vault_svc.application.ports.card_store import CardStore, CardToKeep, LoadedCard
 from vault_svc.application.ports.key_inventory import KeyInventoryStore
 from vault_svc.application.ports.key_provider import KeyProvider
 from vault_svc.application.ports.key_store import KeyStore
+from vault_svc.application.ports.operation_store import OperationKind, OperationStore
 from vault_svc.application.ports.rotation_store import RotationStore
 from vault_svc.application.ports.rotations import RotationCounts, RotationKind, RotationOrder
+from vault_svc.application.ports.transfer_store import SealedImportKey, TransferStore
 from vault_svc.application.rotate_data_keys import RotateDataKeys
 from vault_svc.application.rotate_fingerprint_key import RotateFingerprintKey
 from vault_svc.application.rotate_key_encryption_key import RotateKeyEncryptionKey
@@ -42,6 +49,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NUMBERS = ("4242424242424242", "5555555555554444", "4000056655665556", "378282246310005")
 KINDS = tuple(RotationKind)
 STEPS_MAX = 2_000
+IMPORTER = Actor("key_importer", "req_1")
 
 
 class CardKeeper(Protocol):
@@ -77,6 +85,36 @@ class Noticed:
         self.unreadable_names.append(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """Imports of the vault, and what the audit says of keys that were wrapped anew: action, actor, merchant, detail."""
+
+    operations: OperationStore
+    transfers: TransferStore
+    rewrapped: Callable[[], list[tuple[str, str, str, str]]]
+
+    async def begin(self, merchant_id: MerchantId, provider: KeyProvider) -> str:
+        """Open an import that has its key; give its id."""
+        operation_id = new_id("cop")
+        await self.operations.request(operation_id, OperationKind.IMPORT_CARDS, merchant_id, {}, Actor("asker", ""))
+        for approver in ("first", "second"):
+            await self.operations.approve(operation_id, Actor(approver, ""))
+        new = await provider.generate_data_key(import_key_context(operation_id, merchant_id))
+        public = PublicKey({"kty": "EC", "kid": operation_id}, "ab" * 32)
+        private = SealedImportKey(new.wrapped, secrets.token_bytes(170))
+        assert await self.transfers.keep_import_key(operation_id, public, private, IMPORTER)
+        return operation_id
+
+    async def finish(self, operation_id: str) -> None:
+        """Close an import."""
+        assert await self.operations.finish(operation_id, IMPORTER, "")
+
+    async def private(self, operation_id: str) -> SealedImportKey | None:
+        """Give the sealed private key of an import; None when it is gone."""
+        kept = await self.transfers.import_key(operation_id)
+        return None if kept is None else kept.private
+
+
 @dataclass(slots=True)
 class RotationLab:
     """One vault. Each of `keys_of` and `rotation` is a process of its own: it shares nothing but store and provider."""
@@ -91,6 +129,7 @@ class RotationLab:
     noticed: Noticed = field(default_factory=Noticed)
     pace: Pace = field(default_factory=lambda: Pace(batch=3, per_second=1_000_000.0, idle_seconds=900, at_once=2))
     monotonic: Callable[[], float] = time.monotonic
+    imports: Imports | None = None
     sealer: CardSealer = field(
         default_factory=lambda: CardSealer(AesGcmCardCipher, lambda: SecretKey(secrets.token_bytes(32)))
     )
@@ -127,6 +166,22 @@ class RotationLab:
         cipher = await (keys or self.keys_of()).for_opening(merchant_id, loaded.data_key)
         details = self.sealer.open(cipher, merchant_id, token_id, loaded.data_key.key_version, loaded.sealed)
         return details.number.reveal()
+
+    async def begin_import(self, merchant_id: MerchantId) -> str:
+        assert self.imports is not None
+        return await self.imports.begin(merchant_id, self.provider)
+
+    def rewrapped(self) -> list[tuple[str, str, str, str]]:
+        assert self.imports is not None
+        return self.imports.rewrapped()
+
+    async def open_import(self, operation_id: str, merchant_id: MerchantId) -> tuple[bytes, bytes]:
+        """Give the key that an import's private key is sealed with, unwrapped, and the sealed key."""
+        assert self.imports is not None
+        private = await self.imports.private(operation_id)
+        assert private is not None
+        key = await self.provider.unwrap(private.wrapped, import_key_context(operation_id, merchant_id))
+        return key.reveal(), private.sealed
 
     def rotation(self, kind: RotationKind, store: RotationStore | None = None) -> Rotation:
         used = store or self.store
@@ -187,12 +242,29 @@ def fake_lab() -> RotationLab:
         return Held(
             cards={token: (card.key_version, card.fingerprint_id or "") for token, card in store.cards.items()},
             data_keys={(m, v): row.state for m, rows in store.data_keys.items() for v, row in rows.items()},
-            key_encryption_keys={key.wrapped.key_encryption_key_id for key in keys if key.wrapped is not None},
+            key_encryption_keys={key.wrapped.key_encryption_key_id for key in keys if key.wrapped is not None}
+            | {
+                kept.parameters["private_key"].wrapped.key_encryption_key_id
+                for kept in store.operations.operations.values()
+                if "private_key" in kept.parameters
+            },
             fingerprint_keys={key_id: row.state for key_id, row in store.fingerprint_rows.items()},
             fingerprints={key_id: by_key.count(key_id) for key_id in by_key},
         )
 
-    return RotationLab(store=store, key_store=store, cards=store, inventory=store, age=store.age, held=held)
+    def rewrapped() -> list[tuple[str, str, str, str]]:
+        records = [each for each in store.operations.cards.audit if each.action.startswith("rewrap_")]
+        return [(each.action, each.actor, each.merchant_id, each.detail) for each in records]
+
+    return RotationLab(
+        store=store,
+        key_store=store,
+        cards=store,
+        inventory=store,
+        age=store.age,
+        held=held,
+        imports=Imports(store.operations, FakeTransferStore(store.operations), rewrapped),
+    )
 
 
 @contextmanager
@@ -208,6 +280,10 @@ def empty_vault(server: PostgresServer) -> None:
     with psycopg.connect(server.admin_url, autocommit=True) as connection:
         connection.execute("TRUNCATE vault.card, vault.card_code, vault.data_key CASCADE")
         connection.execute("TRUNCATE vault.fingerprint, vault.fingerprint_key CASCADE")
+        # Approvals stay for good, and so operations do.
+        connection.execute(
+            "UPDATE vault.controlled_operation SET parameters = parameters - '{private_key,public_key}'::text[]"
+        )
 
 
 def age_in(server: PostgresServer) -> Callable[[float], None]:
@@ -241,6 +317,8 @@ def held_in(server: PostgresServer) -> Callable[[], Held]:
             wrapping = rows(
                 "SELECT key_encryption_key_id AS id FROM vault.data_key WHERE state <> 'destroyed'"
                 " UNION SELECT key_encryption_key_id FROM vault.fingerprint_key WHERE state <> 'destroyed'"
+                " UNION SELECT parameters -> 'private_key' ->> 'key_encryption_key_id' FROM vault.controlled_operation"
+                " WHERE parameters ? 'private_key'"
             )
             known = rows("SELECT key_id, count(*) AS n FROM vault.fingerprint GROUP BY key_id")
             return Held(
@@ -254,6 +332,22 @@ def held_in(server: PostgresServer) -> Callable[[], Held]:
             )
 
     return held
+
+
+def rewrapped_in(server: PostgresServer) -> Callable[[], list[tuple[str, str, str, str]]]:
+    """Give what reads the records of keys that were wrapped anew from now on."""
+    query = (
+        "SELECT action, actor, merchant_id, detail FROM vault.audit_record"
+        " WHERE action LIKE 'rewrap%%' AND recorded_at > %s ORDER BY recorded_at, chain, sequence"
+    )
+    with psycopg.connect(server.admin_url, autocommit=True) as connection:
+        since = connection.execute("SELECT clock_timestamp()").fetchone()
+
+    def rewrapped() -> list[tuple[str, str, str, str]]:
+        with psycopg.connect(server.admin_url, autocommit=True) as connection:
+            return connection.execute(query.encode(), since).fetchall()
+
+    return rewrapped
 
 
 @asynccontextmanager
@@ -272,6 +366,7 @@ async def postgres_lab(server: PostgresServer, *, pool_size: int = 4) -> AsyncIt
             inventory=PostgresKeyInventory(vault),
             age=age_in(server),
             held=held_in(server),
+            imports=Imports(PostgresOperationStore(vault), PostgresTransferStore(vault), rewrapped_in(server)),
         )
     finally:
         await worker.close()

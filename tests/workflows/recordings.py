@@ -16,11 +16,11 @@ from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.testing import WorkflowEnvironment
 
-from gateway_svc.adapters.temporal.codec import encrypting_converter
 from gateway_svc.application.ports import TokenToKeep
 from gateway_svc.domain.resolution import ASK_DELAYS_MS
 from gateway_svc.workflows.messages import PAYMENT_WORKFLOW, SETTLED_UPDATE, SWEEP_WORKFLOW, SweepOrder
 from mesh.keyring import Keyring
+from mesh.temporal_codec import encrypting_converter
 from tests.fakes.durable.connectors import APPROVED, NOT_FOUND, NOT_SENT, UNKNOWN, declined
 from tests.workflows.rig import Rig
 

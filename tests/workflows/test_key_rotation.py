@@ -22,11 +22,11 @@ from temporalio.testing import ActivityEnvironment
 from mesh.keyring import Keyring, create_keyring
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from mesh.temporal_codec import EncryptionCodec, encrypting_converter
 from tests.fakes.vault.rotations import ScriptedRotation
 from tests.support.vault_rotation import NUMBERS, fake_lab
 from tests.workflows.rig import events_of
 from tests.workflows.vault_rig import DATA, VaultRig
-from vault_svc.adapters.temporal.codec import EncryptionCodec, encrypting_converter
 from vault_svc.adapters.temporal.rotations import TemporalRotations
 from vault_svc.application.ports.key_provider import KeyProviderDownError, KeyUnavailableError
 from vault_svc.application.ports.rotations import RotationCounts, RotationKind, RotationOrder, RotationState

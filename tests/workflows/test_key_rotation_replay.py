@@ -10,9 +10,9 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunne
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
+from mesh.temporal_codec import encrypting_converter
 from tests.workflows.recordings import KEYRING
 from tests.workflows.vault_recordings import HISTORIES, SCENARIOS
-from vault_svc.adapters.temporal.codec import encrypting_converter
 from vault_svc.adapters.temporal.worker import WORKFLOWS
 from vault_svc.application.rotate_keys import Step
 from vault_svc.workflows.messages import ROTATE_BATCH, ROTATION_WORKFLOW, BatchOrder, RotationProgress, RotationRun

@@ -13,11 +13,11 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunne
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from gateway_svc.adapters.temporal.codec import encrypting_converter
 from gateway_svc.adapters.temporal.worker import WORKFLOWS
 from gateway_svc.workflows.messages import PAYMENT_WORKFLOW, SETTLED_UPDATE, Advance
 from gateway_svc.workflows.payment_activities import PaymentActivities
 from gateway_svc.workflows.sweep_workflow import TOKENS_PATCH
+from mesh.temporal_codec import encrypting_converter
 from tests.workflows.recordings import HISTORIES, KEYRING, SCENARIOS
 
 FILES = sorted(HISTORIES.glob("*.json"))

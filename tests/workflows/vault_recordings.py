@@ -17,10 +17,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from mesh.temporal_codec import encrypting_converter
 from tests.support.vault_rotation import NUMBERS, fake_lab
 from tests.workflows.recordings import KEYRING
 from tests.workflows.vault_rig import VaultRig
-from vault_svc.adapters.temporal.codec import encrypting_converter
 from vault_svc.application.ports.rotations import RotationKind
 from vault_svc.application.rotate_keys import Pace, Progress
 from vault_svc.domain.token import MerchantId

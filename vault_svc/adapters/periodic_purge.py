@@ -1,22 +1,25 @@
-"""Purges expired codes and single-use cards once a minute for as long as the vault runs."""
+"""Purges expired codes, single-use cards and keys in memory once a minute for as long as the process runs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from mesh.refusal import Refusal
-from vault_svc.application.purge import Purge
 
 _PERIOD_SECONDS: Final = 60.0
 
 
 async def purge_every_minute(
-    purge: Purge,
+    purge: Callable[[], Awaitable[tuple[int, int]]],
     stop: asyncio.Event,
     logger: Any,  # noqa: ANN401 - structlog's loggers have no common type
     *,
     period_seconds: float = _PERIOD_SECONDS,
 ) -> None:
-    """Purge now and then every minute until `stop` is set; an error is logged and the next round goes on."""
+    """Purge now and then every minute until `stop` is set; an error is logged and the next round goes on.
+
+    `purge` gives how many codes and cards it deleted.
+    """
     while not stop.is_set():
         try:
             codes, cards = await purge()

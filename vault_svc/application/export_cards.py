@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
 from vault_svc.application.card_sealing import CardSealer
 from vault_svc.application.controlled_operations import (
     PUBLIC_KEY,
@@ -18,7 +20,7 @@ from vault_svc.application.ports.card_envelopes import CardEnvelopes, Seal
 from vault_svc.application.ports.key_provider import KeyUnavailableError
 from vault_svc.application.ports.operation_store import CardToExport, NotReady, OperationKind, OperationStore
 from vault_svc.domain.sealing import SealBrokenError
-from vault_svc.domain.token import Actor, MerchantId, TokenId
+from vault_svc.domain.token import Actor, MerchantId, TokenId, is_token_id
 from vault_svc.domain.transferred_card import write_text
 
 PAGE_BYTES_MAX: Final = 768 * 1024
@@ -52,11 +54,15 @@ class ExportCards:
     async def __call__(self, operation_id: str, position: str, page_size: int, actor: Actor) -> ExportedPage:
         """Give the page at a position: empty for the first, else the `next_position` of the page before.
 
-        Raises Refusal(OPERATION_NOT_FOUND) or (OPERATION_NOT_READY).
+        Raises Refusal(OPERATION_NOT_FOUND), (OPERATION_NOT_READY) or (INVALID_PAGE_TOKEN).
         """
         require_operation_id(operation_id)
+        after = position.removeprefix(_END)
+        if after and not is_token_id(TokenId(after)):
+            # Anybody can make a page token, and the position is in the audit.
+            raise Refusal(Reason.INVALID_PAGE_TOKEN)
         if position.startswith(_END):
-            await self._finish(operation_id, position.removeprefix(_END), actor)
+            await self._finish(operation_id, after, actor)
             return ExportedPage([], [], "")
         try:
             cards = await self.store.cards_to_export(operation_id, actor, position, page_size)
@@ -98,6 +104,9 @@ class ExportCards:
             cipher = await self.keys.for_opening(merchant_id, card.data_key)
             details = self.sealer.open(cipher, merchant_id, card.token_id, version, card.sealed)
         except (SealBrokenError, KeyUnavailableError):
+            return None
+        if details.expiry != card.expiry:
+            # What was sealed before the last change opens too, if it is put back under the same key version.
             return None
         return seal(write_text(card.token_id, card.customer_id, details))
 

@@ -4,21 +4,36 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
-from vault_svc.application.ports.key_inventory import KeptKind, KeyInventoryStore, KeyRecord
-from vault_svc.application.ports.key_provider import KeyDescription, KeyProvider, KeyProviderDownError
-from vault_svc.application.ports.rotations import RotationKind
+from vault_svc.application.ports.key_inventory import KeyInventoryStore, KeyRecord
+from vault_svc.application.ports.key_provider import (
+    KeyDescription,
+    KeyProvider,
+    KeyProviderDownError,
+    KeyUnavailableError,
+    not_described,
+)
 
 DEFAULT_PAGE_SIZE: Final = 100
 LARGEST_PAGE_SIZE: Final = 1_000
 OWNER: Final = "payera"
 DESTROYED: Final = "destroyed"
 _PROVIDER: Final = "provider/"
-_PLACE: Final = re.compile(r"provider/[0-9]{1,6}|(fingerprint|merchant)/[!-~]{1,256}")
+_PLACE: Final = re.compile(r"provider/[0-9]{1,6}|(fingerprint|import|merchant)/[!-~]{1,256}")
 _YEAR: Final = timedelta(days=365)
+
+
+class KeyKind(StrEnum):
+    """What a key is for: all that can be rotated, and the keys of imports."""
+
+    KEY_ENCRYPTION_KEY = "key_encryption_key"
+    DATA_KEY = "data_key"
+    FINGERPRINT_KEY = "fingerprint_key"
+    IMPORT_KEY = "import_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +47,25 @@ class KeyStandard:
 
 #: PCI DSS 4.0.1, 3.7.4: a cryptoperiod for each kind of key in use, by its owner and industry's best practice. That is
 #: NIST SP 800-57 part 1 rev. 5, 5.3.6: two years at most for keys that wrap, encrypt or authenticate. Data keys seal
-#: the most and are the easiest to replace: one year. Algorithm and strength of a key-encryption key are its provider's.
-STANDARDS: Final[Mapping[RotationKind, KeyStandard]] = {
-    RotationKind.KEY_ENCRYPTION_KEY: KeyStandard("", 0, 2 * _YEAR),
-    RotationKind.DATA_KEY: KeyStandard("AES-256-GCM", 256, _YEAR),
-    RotationKind.FINGERPRINT_KEY: KeyStandard("HMAC-SHA-256", 256, 2 * _YEAR),
-}
-_KINDS: Final = {
-    KeptKind.DATA_KEY: RotationKind.DATA_KEY,
-    KeptKind.FINGERPRINT_KEY: RotationKind.FINGERPRINT_KEY,
+#: the most and are the easiest to replace: one year. An import takes days: one that is open for a month was forgotten.
+#: Algorithm and strength of a key-encryption key are its provider's.
+STANDARDS: Final[Mapping[KeyKind, KeyStandard]] = {
+    KeyKind.KEY_ENCRYPTION_KEY: KeyStandard("", 0, 2 * _YEAR),
+    KeyKind.DATA_KEY: KeyStandard("AES-256-GCM", 256, _YEAR),
+    KeyKind.FINGERPRINT_KEY: KeyStandard("HMAC-SHA-256", 256, 2 * _YEAR),
+    KeyKind.IMPORT_KEY: KeyStandard("ECDH-ES+A256KW P-256", 128, timedelta(days=30)),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryKey:
-    """One key. `wrapped_by` is where a key-encryption key lives; times are None where the provider does not tell."""
+    """One key. `wrapped_by` is where a key-encryption key lives; times are None where the provider does not tell.
+
+    `rows` counts what is under it: cards, fingerprints, or the keys that a key-encryption key wraps.
+    """
 
     key_id: str
-    kind: RotationKind
+    kind: KeyKind
     state: str
     algorithm: str
     strength_bits: int
@@ -70,7 +86,11 @@ class KeyPage:
 
 @dataclass(frozen=True, slots=True)
 class ListKeys:
-    """Lists the provider's keys, then those kept wrapped."""
+    """Lists the provider's keys, then those kept wrapped.
+
+    Every key-encryption key that wraps something is listed, whatever the provider says: before one is taken away, what
+    is under it has to be seen.
+    """
 
     provider: KeyProvider
     store: KeyInventoryStore
@@ -97,17 +117,24 @@ class ListKeys:
         return KeyPage([*keys, *map(_kept, records)], following)
 
     async def _provided(self) -> list[InventoryKey]:
+        under = await self.store.key_encryption_keys()
         try:
-            return [_described(key) for key in await self.provider.keys()]
+            described = await self.provider.keys()
         except KeyProviderDownError:
             raise Refusal(Reason.UNAVAILABLE) from None
+        except KeyUnavailableError:
+            # The active key is gone, or the provider refuses to tell of it. Whoever looks for why needs the list.
+            described = [not_described(self.provider.active_key_id)]
+        others = sorted(under.keys() - {key.key_id for key in described})
+        every = [*described, *map(not_described, others)]
+        return [_described(key, under.get(key.key_id, 0)) for key in every]
 
 
-def _described(key: KeyDescription) -> InventoryKey:
-    period = STANDARDS[RotationKind.KEY_ENCRYPTION_KEY].cryptoperiod
+def _described(key: KeyDescription, keys_under: int) -> InventoryKey:
+    period = STANDARDS[KeyKind.KEY_ENCRYPTION_KEY].cryptoperiod
     return InventoryKey(
         key_id=key.key_id,
-        kind=RotationKind.KEY_ENCRYPTION_KEY,
+        kind=KeyKind.KEY_ENCRYPTION_KEY,
         state=key.state.value,
         algorithm=key.algorithm,
         strength_bits=key.strength_bits,
@@ -115,12 +142,12 @@ def _described(key: KeyDescription) -> InventoryKey:
         wrapped_by=key.kept_in,
         created_at=key.created_at,
         due_at=None if key.created_at is None else key.created_at + period,
-        rows=0,
+        rows=keys_under,
     )
 
 
 def _kept(record: KeyRecord) -> InventoryKey:
-    kind = _KINDS[record.kind]
+    kind = KeyKind(record.kind.value)
     standard = STANDARDS[kind]
     return InventoryKey(
         key_id=record.key_id,

@@ -1,4 +1,4 @@
-"""What a merchant does with tokens that are there: list, change the expiry, keep for good, delete."""
+"""What a merchant does with tokens that are there: list, change the expiry or customer, keep for good, delete."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +11,9 @@ from vault_svc.application.data_keys import DataKeys
 from vault_svc.application.describe_token import DescribeToken, KnownTokens
 from vault_svc.application.ports.card_store import CardChanged, CardStore, KeyDestroyed, KeyRetired, TokenUsed
 from vault_svc.application.ports.clock import Clock
+from vault_svc.application.ports.customer_store import CustomerStore
 from vault_svc.domain.card import Expiry, check_expiry
-from vault_svc.domain.token import Actor, MerchantId, Token, TokenId, is_token_id, shown
+from vault_svc.domain.token import Actor, MerchantId, Token, TokenId, check_customer_id, is_token_id, shown
 
 _TRIES: Final = 5
 
@@ -72,6 +73,27 @@ class UpdateToken:
         await self.store.replace_card(
             merchant_id, token_id, loaded.revision, sealing.key_version, sealed, expiry, actor
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AssignCustomer:
+    """Gives a card that a browser brought to the customer who the merchant's server knows it is from."""
+
+    store: CustomerStore
+    describe: DescribeToken
+    known: KnownTokens
+
+    async def __call__(self, merchant_id: MerchantId, token_id: TokenId, customer_id: str, actor: Actor) -> Token:
+        """Name the customer; an empty id takes the card from whoever has it. Safe to repeat.
+
+        Raises Refusal(INVALID_FIELD) for a customer's id that looks like a card number, or (TOKEN_NOT_FOUND).
+        """
+        check_customer_id(customer_id)
+        require_token_id(token_id)
+        if not await self.store.assign_customer(merchant_id, token_id, customer_id, actor):
+            raise token_not_found(token_id)
+        self.known.drop((merchant_id, token_id))
+        return await self.describe(merchant_id, token_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload
     from temporalio.client import Client, WorkflowExecution
 
-    from gateway_svc.adapters.temporal.codec import EncryptionCodec
+    from mesh.temporal_codec import EncryptionCodec
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 RPC_TIMEOUT: Final = timedelta(seconds=10)
@@ -45,7 +45,7 @@ class TemporalHistories:
     async def _search(self, look: Look) -> None:
         from temporalio.client import Client
 
-        from gateway_svc.adapters.temporal.connection import new_runtime
+        from mesh.temporal_connection import new_runtime
 
         # Without the codec: what is read is what is kept.
         client = await Client.connect(
@@ -57,8 +57,8 @@ class TemporalHistories:
         reader.tell_unopened()
 
     def _codec(self, look: Look) -> "EncryptionCodec | None":
-        from gateway_svc.adapters.temporal.codec import EncryptionCodec
         from mesh.keyring import KeyringError, load_keyring
+        from mesh.temporal_codec import EncryptionCodec
 
         try:
             return EncryptionCodec(load_keyring(self._keyring))
@@ -120,7 +120,7 @@ class _Reader:
             await self._search_message(f"{place} event {event.event_id}", event)
 
     async def _search_message(self, place: str, message: "Message") -> None:
-        from gateway_svc.adapters.temporal.codec import ENCODING, CodecError
+        from mesh.temporal_codec import ENCODING, CodecError
 
         self._look.at(place, message.SerializeToString(), is_protobuf=True)
         for payload in _payloads(message):

@@ -60,6 +60,7 @@ class PostgresPaymentStore:
             operation.request_hash,
             operation.lease_ms,
             new.store_card,
+            new.card_on_file,
         )
         return _begun(row)
 

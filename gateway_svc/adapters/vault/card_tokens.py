@@ -1,7 +1,6 @@
 """Asks the vault what may be shown of the card behind a token, and to keep tokens for good."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import grpc
 import grpc.aio
@@ -9,7 +8,7 @@ from payera.vault.v1 import token_service_pb2 as messages
 from payera.vault.v1 import token_service_pb2_grpc as stubs
 
 from gateway_svc.adapters.cards import card_view
-from gateway_svc.application.ports import TokenToKeep
+from gateway_svc.application.ports import DescribedToken, TokenToKeep
 from mesh.channels import call_metadata, refusal_of
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -29,14 +28,14 @@ class GrpcCardTokens:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.CardServiceStub(channel)
 
-    async def describe(self, *, merchant_id: str, token: str) -> Mapping[str, Any]:
-        """Return the card summary of a merchant's token; raises Refusal TOKEN_NOT_FOUND or TOKEN_USED."""
+    async def describe(self, *, merchant_id: str, token: str) -> DescribedToken:
+        """Tell what may be known of a merchant's token; raises Refusal TOKEN_NOT_FOUND or TOKEN_USED."""
         request = messages.DescribeTokenRequest(merchant_id=merchant_id, token_id=token)
         try:
             answer = await self._stub.DescribeToken(request, timeout=TIMEOUT_SECONDS, metadata=call_metadata())
         except grpc.aio.AioRpcError as error:
             raise _told(error, token) from None
-        return card_view(answer.card)
+        return DescribedToken(card_view(answer.card), on_file=answer.usage == messages.Token.PERMANENT)
 
     async def keep(self, wanted: TokenToKeep, *, timeout_ms: int) -> None:
         """Keep a token for good; raises Refusal TOKEN_NOT_FOUND or TOKEN_USED when the vault will not."""

@@ -18,6 +18,7 @@ CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_request_hash bytea,
     p_lease_ms integer,
     p_store_card boolean DEFAULT false,
+    p_card_on_file boolean DEFAULT false,
     OUT disposition text,
     OUT payment jsonb,
     OUT answer jsonb
@@ -57,8 +58,9 @@ BEGIN
         PERFORM gateway.refuse('MERCHANT_NOT_FOUND', jsonb_build_object('merchant_id', p_merchant_id));
     END IF;
     IF v_code_required THEN
-        -- The code of a card on file was used by the payment that put it there: the setting is about first payments.
-        v_code_required := NOT EXISTS (
+        -- The setting is about first payments. The code of a card on file was used by the payment that put it there, or stayed
+        -- in the vault that the card came from. Of a token that was kept just now the vault may not know yet.
+        v_code_required := NOT coalesce(p_card_on_file, false) AND NOT EXISTS (
             SELECT FROM gateway.kept_token AS t WHERE t.merchant_id = p_merchant_id AND t.token = p_token
         );
     END IF;

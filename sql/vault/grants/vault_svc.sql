@@ -12,7 +12,7 @@ GRANT EXECUTE ON FUNCTION vault.keep_card(
 ) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.describe_token(text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.list_tokens(text, text, integer, text) TO vault_svc;
-GRANT EXECUTE ON FUNCTION vault.take_card(text, text, text, text, text, text) TO vault_svc;
+GRANT EXECUTE ON FUNCTION vault.take_cards(text [], text [], text [], text [], text [], text []) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.load_card(text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.reseal_card(
     text, text, integer, integer, bytea, bytea, integer, integer, text, text
@@ -22,9 +22,10 @@ GRANT EXECUTE ON FUNCTION vault.delete_token(text, text, text, text) TO vault_sv
 GRANT EXECUTE ON FUNCTION vault.purge_card_codes(integer) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.purge_expired_tokens(integer) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.key_inventory(text, integer) TO vault_svc;
+GRANT EXECUTE ON FUNCTION vault.key_encryption_keys() TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.request_operation(text, text, text, jsonb, text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.approve_operation(text, text, text) TO vault_svc;
-GRANT EXECUTE ON FUNCTION vault.begin_operation(text, text, text) TO vault_svc;
+GRANT EXECUTE ON FUNCTION vault.begin_operation(text, text, text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.finish_operation(text, text, text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.list_operations(text, integer, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.destroy_data_key(text, text, text) TO vault_svc;

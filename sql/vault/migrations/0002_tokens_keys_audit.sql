@@ -117,8 +117,8 @@ CREATE TABLE vault.audit_record (
 COMMENT ON TABLE vault.audit_record IS
 'Who did what with which card or key. Each record''s hash covers it and the hash before it; rows are never changed.';
 
+-- Every access adds to it: one index beside the key, which finds the newest records of a token without sorting them all.
 CREATE INDEX audit_record_token ON vault.audit_record (token_id, recorded_at) WHERE token_id <> '';
-CREATE INDEX audit_record_time ON vault.audit_record (recorded_at);
 
 CREATE TRIGGER audit_record_append_only
 BEFORE UPDATE OR DELETE OR TRUNCATE ON vault.audit_record

@@ -1,30 +1,23 @@
--- Begins an operation that two people approved, or goes on with one that the same person began. Verdict: `begun`,
--- `not_found`, `not_approved`, `expired`, `finished` or `begun_by_another`.
-CREATE OR REPLACE FUNCTION vault.begin_operation(p_operation_id text, p_kind text, p_actor text)
+-- Begins an operation or goes on with it, as vault.enter_operation does and says. That it was begun is in the audit once,
+-- and so is each time that it was refused.
+CREATE OR REPLACE FUNCTION vault.begin_operation(p_operation_id text, p_kind text, p_actor text, p_request_id text)
 RETURNS TABLE (verdict text, merchant_id text, parameters jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = vault, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_operation vault.controlled_operation%ROWTYPE;
-    v_approvers bigint;
+    v_entered record;
 BEGIN
-    SELECT * INTO v_operation FROM vault.controlled_operation
-    WHERE operation_id = p_operation_id AND kind = p_kind FOR UPDATE;
-    SELECT count(*) INTO v_approvers FROM vault.approval WHERE operation_id = p_operation_id;
-    verdict := CASE
-        WHEN v_operation.operation_id IS NULL THEN 'not_found'
-        WHEN v_operation.finished_at IS NOT NULL THEN 'finished'
-        WHEN v_operation.begun_by <> p_actor THEN 'begun_by_another'
-        WHEN v_approvers < 2 THEN 'not_approved'
-        WHEN v_operation.begun_at IS NULL AND v_operation.expires_at <= now() THEN 'expired'
-        ELSE 'begun'
-    END;
-    merchant_id := v_operation.merchant_id;
-    parameters := v_operation.parameters;
-    IF verdict = 'begun' AND v_operation.begun_at IS NULL THEN
-        UPDATE vault.controlled_operation SET begun_by = p_actor, begun_at = now() WHERE operation_id = p_operation_id;
+    SELECT * INTO v_entered FROM vault.enter_operation(p_operation_id, p_kind, p_actor);
+    verdict := v_entered.verdict;
+    merchant_id := v_entered.merchant_id;
+    parameters := v_entered.parameters;
+    IF v_entered.is_new OR v_entered.verdict <> 'begun' THEN
+        PERFORM vault.append_audit(
+            p_kind, v_entered.verdict, p_actor, p_request_id, coalesce(v_entered.merchant_id, ''), '', '',
+            p_operation_id
+        );
     END IF;
     RETURN NEXT;
 END;

@@ -11,7 +11,9 @@ RETURNS TABLE (
     sealed_card bytea,
     key_version integer,
     key_encryption_key_id text,
-    wrapped_key bytea
+    wrapped_key bytea,
+    exp_month integer,
+    exp_year integer
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = vault, pg_temp
@@ -21,12 +23,12 @@ DECLARE
     v_begun record;
     v_count bigint;
 BEGIN
-    SELECT * INTO v_begun FROM vault.begin_operation(p_operation_id, 'export_cards', p_actor);
+    SELECT * INTO v_begun FROM vault.enter_operation(p_operation_id, 'export_cards', p_actor);
     IF v_begun.verdict = 'begun' THEN
         RETURN QUERY
         SELECT
             'begun'::text, card.merchant_id, card.token_id, card.customer_id, card.sealed_key, card.sealed_card,
-            card.key_version, data_key.key_encryption_key_id, data_key.wrapped_key
+            card.key_version, data_key.key_encryption_key_id, data_key.wrapped_key, card.exp_month, card.exp_year
         FROM vault.card AS card
         INNER JOIN vault.data_key AS data_key
             ON data_key.merchant_id = card.merchant_id AND data_key.key_version = card.key_version

@@ -1,6 +1,6 @@
 -- Destroys one data key of a merchant with everything under it, as two people approved. Verdict: `destroyed`, or why not:
 -- `active` (the operation stays open: give the merchant another key first), `key_not_found` (none, or destroyed already)
--- or what vault.begin_operation says.
+-- or what vault.enter_operation says.
 CREATE OR REPLACE FUNCTION vault.destroy_data_key(p_operation_id text, p_actor text, p_request_id text)
 RETURNS TABLE (verdict text, cards bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_operation FROM vault.controlled_operation WHERE operation_id = p_operation_id;
     v_version := (v_operation.parameters ->> 'key_version')::integer;
-    SELECT begun.verdict INTO verdict FROM vault.begin_operation(p_operation_id, 'destroy_data_key', p_actor) AS begun;
+    SELECT begun.verdict INTO verdict FROM vault.enter_operation(p_operation_id, 'destroy_data_key', p_actor) AS begun;
     IF verdict = 'begun' THEN
         SELECT state INTO v_state FROM vault.data_key
         WHERE merchant_id = v_operation.merchant_id AND key_version = v_version FOR UPDATE;

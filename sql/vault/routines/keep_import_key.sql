@@ -17,7 +17,7 @@ AS $$
 DECLARE
     v_begun record;
 BEGIN
-    SELECT * INTO v_begun FROM vault.begin_operation(p_operation_id, 'import_cards', p_actor);
+    SELECT * INTO v_begun FROM vault.begin_operation(p_operation_id, 'import_cards', p_actor, p_request_id);
     verdict := v_begun.verdict;
     parameters := v_begun.parameters;
     IF verdict = 'begun' AND NOT keep_import_key.parameters ? 'public_key' THEN

@@ -50,6 +50,13 @@ BEGIN
     VALUES (p_operation_id, p_source_id, p_token_id, p_new_fingerprint_id)
     ON CONFLICT (operation_id, source_id) DO NOTHING;
     IF NOT FOUND THEN
+        -- HMACs of keys that are not in use say nothing of the number.
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('vault.fingerprint_key', 0));
+        IF NOT vault.are_fingerprint_keys(p_fingerprint_key_ids) THEN
+            verdict := 'key_retired';
+            RETURN NEXT;
+            RETURN;
+        END IF;
         SELECT * INTO v_known FROM vault.imported_card AS kept
         WHERE kept.operation_id = p_operation_id AND kept.source_id = p_source_id;
         SELECT known.fingerprint_id INTO v_number_has

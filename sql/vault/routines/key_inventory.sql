@@ -1,4 +1,5 @@
 -- Lists every key that the database knows of, without the keys: kind, id, state, what wraps it, and what is under it.
+-- The key of an import is as old as the beginning of the import, at most; when that is finished, it is destroyed.
 CREATE OR REPLACE FUNCTION vault.key_inventory(p_after text, p_limit integer)
 RETURNS TABLE (
     place text,
@@ -24,6 +25,14 @@ BEGIN
             used.key_encryption_key_id, used.created_at, used.state_changed_at,
             (SELECT count(*) FROM vault.fingerprint AS each WHERE each.key_id = used.key_id)
         FROM vault.fingerprint_key AS used
+        UNION ALL
+        SELECT
+            'import/' || kept.operation_id, 'import_key'::text, kept.operation_id, kept.merchant_id,
+            CASE WHEN kept.parameters ? 'private_key' THEN 'active' ELSE 'destroyed' END,
+            coalesce(kept.parameters -> 'private_key' ->> 'key_encryption_key_id', ''), kept.begun_at,
+            coalesce(kept.finished_at, kept.begun_at), 0::bigint
+        FROM vault.controlled_operation AS kept
+        WHERE kept.kind = 'import_cards' AND kept.parameters ? 'public_key'
         UNION ALL
         SELECT
             'merchant/' || used.merchant_id || '/' || lpad(used.key_version::text, 10, '0'), 'data_key'::text,

@@ -466,7 +466,9 @@ class FakePaymentStore:
             "metadata": dict(new.metadata),
             "statement_descriptor": new.statement_descriptor,
             "store_card": new.store_card,
-            "code_required": merchant_id in self.need_codes and (merchant_id, new.token) not in self.tokens.kept,
+            "code_required": merchant_id in self.need_codes
+            and not new.card_on_file
+            and (merchant_id, new.token) not in self.tokens.kept,
             "amount_authorized": 0,
             "amount_captured": 0,
             "amount_refunded": 0,

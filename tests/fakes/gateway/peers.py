@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway_svc.application.ports import TokenToKeep
+from gateway_svc.application.ports import DescribedToken, TokenToKeep
 from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
@@ -93,20 +93,21 @@ class FakeRouter:
 
 @dataclass
 class FakeCardTokens:
-    """Knows `tokens`, or refuses with `refusal`."""
+    """Knows `tokens`, those of `on_file` as permanent, or refuses with `refusal`."""
 
     tokens: set[str] = field(default_factory=set)
+    on_file: set[str] = field(default_factory=set)
     refusal: Refusal | None = None
     meanwhile: Callable[[], None] = lambda: None
 
-    async def describe(self, *, merchant_id: str, token: str) -> Mapping[str, Any]:
+    async def describe(self, *, merchant_id: str, token: str) -> DescribedToken:
         del merchant_id
         self.meanwhile()
         if self.refusal is not None:
             raise self.refusal
         if token not in self.tokens:
             raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=token)
-        return dict(CARD)
+        return DescribedToken(dict(CARD), on_file=token in self.on_file)
 
 
 @dataclass

@@ -106,10 +106,14 @@ class ScriptedRouter(router_grpc.RouterServiceServicer):
 
 @dataclass
 class ScriptedVault(vault_grpc.CardServiceServicer):
-    """Knows `tokens`; those of `used` have another payment. Keeps tokens unless `keep` says otherwise."""
+    """Knows `tokens`; those of `used` have another payment, those of `on_file` are permanent.
+
+    Keeps tokens unless `keep` says otherwise.
+    """
 
     tokens: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+    on_file: set[str] = field(default_factory=set)
     kept: list[vault_pb2.MakePermanentRequest] = field(default_factory=list)
     keep: Callable[[], Awaitable[None]] | None = None
 
@@ -125,7 +129,9 @@ class ScriptedVault(vault_grpc.CardServiceServicer):
             raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=request.token_id)
         if request.token_id in self.used:
             raise Refusal(Reason.TOKEN_USED, token_id=request.token_id)
-        return vault_pb2.DescribeTokenResponse(card=CARD)
+        permanent = request.token_id in self.on_file
+        usage = vault_pb2.Token.PERMANENT if permanent else vault_pb2.Token.SINGLE_USE
+        return vault_pb2.DescribeTokenResponse(card=CARD, usage=usage)
 
     async def MakePermanent(  # noqa: N802
         self,

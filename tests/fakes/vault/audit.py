@@ -31,6 +31,10 @@ def record_after(head: ChainHead, **fields: Any) -> AuditRecord:
     return replace(draft, hash=hash_of(head.hash, draft))
 
 
+def _newest_last(record: AuditRecord) -> tuple[int, int, int]:
+    return record.recorded_us, record.chain, record.sequence
+
+
 def head_at(record: AuditRecord) -> ChainHead:
     """Give the head of a chain whose newest record is this one."""
     return ChainHead(record.chain, record.sequence, record.hash)
@@ -79,6 +83,13 @@ class FakeAudit:
         self.pages += 1
         found = [record for record in self.rows.get(chain, []) if record.sequence > after]
         return sorted(found, key=lambda record: record.sequence)[:limit]
+
+    def of_token(self, token_id: str, before: AuditRecord | None, limit: int) -> list[AuditRecord]:
+        self.pages += 1
+        mine = [record for rows in self.rows.values() for record in rows if record.token_id == token_id != ""]
+        mine.sort(key=_newest_last, reverse=True)
+        earlier = [record for record in mine if before is None or _newest_last(record) < _newest_last(before)]
+        return earlier[: min(limit, 1_000)]
 
     def guards(self) -> list[Finding]:
         return self.guard_findings

@@ -108,6 +108,14 @@ class FakeCardStore:
         ]
         return found[:limit]
 
+    async def assign_customer(self, merchant_id: MerchantId, token_id: TokenId, customer_id: str, actor: Actor) -> bool:
+        await self._reach("assign_customer")
+        kept = self._living(merchant_id, token_id)
+        if kept is not None:
+            kept.token = replace(kept.token, customer_id=customer_id)
+            self._record("update_token", "done", actor, merchant_id, token_id, detail="customer")
+        return kept is not None
+
     async def take_card(self, request: CardRequest) -> TakenCard | None:
         await self._reach("take_card")
         kept = self.cards.get(request.token_id)

@@ -92,8 +92,14 @@ class FakeOperationStore:
 
     async def begin(self, operation_id: str, kind: OperationKind, actor: Actor) -> MerchantId | None:
         await self._reach()
+        before = self.operations.get(operation_id)
+        was_begun = before is not None and before.begun_by
         kept = self.begun(operation_id, kind, actor)
-        return None if kept is None else kept.merchant_id
+        if kept is None:
+            return None
+        if not was_begun:
+            self.record(kind, "begun", actor, kept.merchant_id, operation_id)
+        return kept.merchant_id
 
     async def finish(self, operation_id: str, actor: Actor, detail: str) -> bool:
         await self._reach()
@@ -135,7 +141,8 @@ class FakeOperationStore:
             key = self.cards.keys.data_key(card.merchant_id, card.key_version)
             permanent = card.token.usage is Usage.PERMANENT
             if card.merchant_id == kept.merchant_id and permanent and token_id > after and key is not None:
-                found.append(CardToExport(token_id, card.token.customer_id, key, card.sealed))
+                expiry = card.token.summary.expiry
+                found.append(CardToExport(token_id, card.token.customer_id, key, card.sealed, expiry))
         self.record("export_cards", "begun", actor, kept.merchant_id, f"{operation_id} {len(found[:limit])} cards")
         return found[:limit]
 

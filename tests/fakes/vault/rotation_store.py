@@ -1,23 +1,27 @@
 """The part of the vault's database that rotations see, in memory, with the rules of its procedures."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from tests.fakes.vault.operation_store import FakeOperationStore, KeptOperation
 from vault_svc.application.ports.card_store import CardToKeep, KeyRetired, LoadedCard, Recognition, SealedCard
 from vault_svc.application.ports.key_inventory import KeptKind, KeyRecord
 from vault_svc.application.ports.key_provider import WrappedKey
 from vault_svc.application.ports.key_store import StoredDataKey, StoredFingerprintKey
+from vault_svc.application.ports.operation_store import OperationKind
 from vault_svc.application.ports.rotation_store import (
     CardToFingerprint,
     CardToReseal,
     KeyToRewrap,
     MerchantToRotate,
 )
-from vault_svc.domain.token import MerchantId, Token, TokenId
+from vault_svc.application.ports.transfer_store import SealedImportKey
+from vault_svc.domain.token import Actor, MerchantId, Token, TokenId
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ class FakeRotationStore:
     cards: dict[TokenId, CardRow] = field(default_factory=dict)
     fingerprints: dict[tuple[MerchantId, str, bytes], str] = field(default_factory=dict)
     actors: set[str] = field(default_factory=set)
+    operations: FakeOperationStore = field(default_factory=FakeOperationStore)
 
     def age(self, seconds: float) -> None:
         """Let time pass."""
@@ -182,36 +187,52 @@ class FakeRotationStore:
         return destroyed
 
     async def keys_to_rewrap(
-        self, active_key_id: str, after_merchant: str, after_version: int, limit: int
+        self, active_key_id: str, after_place: str, after_version: int, limit: int
     ) -> Sequence[KeyToRewrap]:
         await self._reach()
         fingerprint_keys = [
             KeyToRewrap(MerchantId(""), 0, key_id, key.wrapped)
             for key_id, key in sorted(self.fingerprint_rows.items())
-            if key.wrapped is not None and not after_merchant
+            if key.wrapped is not None and not after_place
         ]
-        data_keys = [
+        paged = [
             KeyToRewrap(merchant_id, version, "", key.wrapped)
-            for merchant_id, keys in sorted(self.data_keys.items())
-            for version, key in sorted(keys.items())
-            if key.wrapped is not None and (merchant_id, version) > (after_merchant, after_version)
+            for merchant_id, keys in self.data_keys.items()
+            for version, key in keys.items()
+            if key.wrapped is not None
         ]
-        others = [key for key in data_keys if key.wrapped.key_encryption_key_id != active_key_id]
+        paged += [
+            KeyToRewrap(kept.merchant_id, 0, "", private.wrapped, kept.operation_id)
+            for kept, private in self._import_keys()
+            if private is not None
+        ]
+        others = [
+            key
+            for key in sorted(paged, key=lambda each: (each.place, each.key_version))
+            if key.wrapped.key_encryption_key_id != active_key_id
+            and (key.place, key.key_version) > (after_place, after_version)
+        ]
         return [
             *(key for key in fingerprint_keys if key.wrapped.key_encryption_key_id != active_key_id),
             *others[:limit],
         ]
 
-    async def rewrap_key(self, key: KeyToRewrap, wrapped: WrappedKey) -> bool:
+    async def rewrap_key(self, key: KeyToRewrap, wrapped: WrappedKey, actor: str) -> bool:
+        self.actors.add(actor)
         await self._reach()
-        row = (
-            self.fingerprint_rows[key.fingerprint_key_id]
-            if key.fingerprint_key_id
-            else self.data_keys[key.merchant_id][key.key_version]
-        )
-        if row.wrapped is None or row.wrapped.wrapped != key.wrapped.wrapped:
+        before = self._wrapped(key)
+        if before is None or before.wrapped != key.wrapped.wrapped:
             return False
-        row.wrapped, row.wrapped_by = wrapped, wrapped.key_encryption_key_id
+        if key.operation_id:
+            parameters = self.operations.operations[key.operation_id].parameters
+            parameters["private_key"] = replace(parameters["private_key"], wrapped=wrapped)
+        else:
+            row = self._row(key)
+            row.wrapped, row.wrapped_by = wrapped, wrapped.key_encryption_key_id
+        kind = "fingerprint_key" if key.fingerprint_key_id else "import_key" if key.operation_id else "data_key"
+        name = key.fingerprint_key_id or key.operation_id or f"version {key.key_version}"
+        detail = f"{name} from {before.key_encryption_key_id} to {wrapped.key_encryption_key_id}"
+        self.operations.record(f"rewrap_{kind}", "done", Actor(actor, ""), key.merchant_id, detail)
         return True
 
     async def cards_to_fingerprint(self, key_id: str, after: str, limit: int) -> Sequence[CardToFingerprint]:
@@ -267,9 +288,35 @@ class FakeRotationStore:
                     (card.merchant_id, card.key_version) == (merchant_id, version) for card in self.cards.values()
                 )
                 records.append(self._record(place, KeptKind.DATA_KEY, key_id, merchant_id, key, rows))
+        records += [_import_record(kept, private) for kept, private in self._import_keys()]
         return sorted((each for each in records if each.position > after), key=lambda each: each.position)[:limit]
 
+    async def key_encryption_keys(self) -> Mapping[str, int]:
+        await self._reach()
+        kept = [*self.fingerprint_rows.values(), *(key for keys in self.data_keys.values() for key in keys.values())]
+        wrapped = [
+            *(key.wrapped for key in kept if key.wrapped is not None),
+            *(private.wrapped for _, private in self._import_keys() if private is not None),
+        ]
+        return Counter(each.key_encryption_key_id for each in wrapped)
+
     # ----------------------------------------------------------------------------------------------------------------
+
+    def _import_keys(self) -> Iterator[tuple[KeptOperation, SealedImportKey | None]]:
+        for kept in self.operations.operations.values():
+            if kept.kind is OperationKind.IMPORT_CARDS and "public_key" in kept.parameters:
+                yield kept, kept.parameters.get("private_key")
+
+    def _wrapped(self, key: KeyToRewrap) -> WrappedKey | None:
+        if not key.operation_id:
+            return self._row(key).wrapped
+        private = self.operations.operations[key.operation_id].parameters.get("private_key")
+        return None if private is None else private.wrapped
+
+    def _row(self, key: KeyToRewrap) -> KeyRow:
+        if key.fingerprint_key_id:
+            return self.fingerprint_rows[key.fingerprint_key_id]
+        return self.data_keys[key.merchant_id][key.key_version]
 
     def _record(
         self, position: str, kind: KeptKind, key_id: str, merchant_id: str, key: KeyRow, rows: int
@@ -325,3 +372,17 @@ class FakeRotationStore:
         await asyncio.sleep(0)
         if self.down:
             raise Refusal(Reason.UNAVAILABLE)
+
+
+def _import_record(kept: KeptOperation, private: SealedImportKey | None) -> KeyRecord:
+    return KeyRecord(
+        position=f"import/{kept.operation_id}",
+        kind=KeptKind.IMPORT_KEY,
+        key_id=kept.operation_id,
+        merchant_id=kept.merchant_id,
+        state="destroyed" if private is None else "active",
+        key_encryption_key_id="" if private is None else private.wrapped.key_encryption_key_id,
+        created_at=kept.requested_at,
+        state_changed_at=kept.finished_at or kept.requested_at,
+        rows=0,
+    )

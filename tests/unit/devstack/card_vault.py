@@ -13,11 +13,14 @@ from payera.vault.v1 import key_service_pb2 as contract
 from devstack.cards.card_file import check_file, header_line, trailer_line
 from devstack.cards.exporting import export_cards
 from devstack.cards.importing import import_cards
+from devstack.cards.thumbprint import thumbprint_of
 from devstack.cards.writing import CardFileWriter
 from devstack.errors import StackError
 from devstack.operations.calls import Vault
 
 OPERATION = "cop_00000000000000000000000001"
+PUBLIC_KEY = '{"kty":"OKP","crv":"X25519","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo"}'
+DIGEST = thumbprint_of(PUBLIC_KEY)
 
 
 @dataclass
@@ -34,6 +37,11 @@ class FakeVault(Vault):
     finished: bool = False
 
     def call(self, rpc: str, request: object) -> Any:
+        if rpc == "GetImportKey":
+            if self.finished:
+                message = "it is finished"
+                raise StackError(message)
+            return contract.GetImportKeyResponse(public_key=PUBLIC_KEY)
         self.calls.append(rpc)
         handlers: dict[str, Any] = {"ExportCards": self._export, "ImportCards": self._import}
         served = handlers[rpc](request)
@@ -46,7 +54,7 @@ class FakeVault(Vault):
         return self.call(rpc, request)
 
     def operations(self) -> Iterator[contract.ControlledOperation]:
-        yield contract.ControlledOperation(id=OPERATION, merchant_id="mer_1", public_key_digest="ab" * 32)
+        yield contract.ControlledOperation(id=OPERATION, merchant_id="mer_1", public_key_digest=DIGEST)
 
     def _export(self, request: contract.ExportCardsRequest) -> contract.ExportCardsResponse:
         if request.page_token == "end":
@@ -83,9 +91,11 @@ def written(path: Path, cards: list[str]) -> Path:
     return path
 
 
-def rewritten(path: Path, lines: list[bytes]) -> Path:
+def rewritten(path: Path, lines: list[bytes], public_key_digest: str = "") -> Path:
     """Write a file of these lines with the trailer that belongs to them, as its maker would."""
-    head = header_line(merchant_id="mer_1", operation_id=OPERATION, create_time="2026", public_key_digest="")
+    head = header_line(
+        merchant_id="mer_1", operation_id=OPERATION, create_time="2026", public_key_digest=public_key_digest
+    )
     content = b"".join([head, *lines])
     path.write_bytes(content + trailer_line(len(lines), hashlib.sha256(content).hexdigest()))
     return path

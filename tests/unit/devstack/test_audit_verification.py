@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from devstack.audit import report, verification
+from devstack.audit import records, report, verification
 from devstack.audit.errors import CannotVerifyError, HeadsUnavailableError
 from devstack.audit.records import records_of_token
 from devstack.audit.verification import SILENCE, Outcome, verify
@@ -27,6 +27,7 @@ Span = tuple[str, int | None, int | None, int | None]
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "PAGE", 4)
+    monkeypatch.setattr(records, "PAGE", 4)
 
 
 @pytest.fixture
@@ -344,10 +345,26 @@ class TestReport:
         assert report.time_of(replace(record, recorded_us=2**63 - 1)) == f"{2**63 - 1} us"
 
 
-def test_all_records_of_a_token_are_found_in_all_chains(audit: FakeAudit) -> None:
-    audit.append(9, 12, token_id="tok_wanted")
-    audit.append(30, 1, token_id="tok_wanted")
-    told: list[tuple[int, int]] = []
-    found = list(records_of_token(audit, "tok_wanted", lambda done, total: told.append((done, total))))
-    assert [(record.chain, record.sequence) for record in found] == [*((9, place) for place in range(1, 13)), (30, 1)]
-    assert told[-1] == (26, 26)
+def places(records: list[AuditRecord]) -> list[tuple[int, int]]:
+    return [(record.chain, record.sequence) for record in records]
+
+
+def test_the_records_of_a_token_come_from_all_chains_oldest_first(audit: FakeAudit) -> None:
+    for chain, minute in ((30, 3), (9, 1), (30, 2), (9, 4)):
+        audit.append(chain, token_id="tok_wanted", recorded_us=minute * 60_000_000)
+    found = records_of_token(audit, "tok_wanted", 10)
+    assert [record.recorded_us // 60_000_000 for record in found] == [1, 2, 3, 4]
+    assert {record.token_id for record in found} == {"tok_wanted"}
+    assert records_of_token(audit, "tok_wanted", 2) == found[2:]
+    assert records_of_token(audit, "tok_unknown", 10) == []
+
+
+def test_records_of_a_token_are_read_page_by_page_and_no_more_than_are_wanted(audit: FakeAudit) -> None:
+    audit.append(9, 2 * records.PAGE + 5, token_id="tok_wanted")
+    everything = places(audit.rows[9][-(2 * records.PAGE + 5) :])
+    assert places(records_of_token(audit, "tok_wanted", 10_000)) == everything
+    audit.pages = 0
+    assert places(records_of_token(audit, "tok_wanted", records.PAGE + 1)) == everything[-(records.PAGE + 1) :]
+    assert audit.pages == 2
+    assert len(records_of_token(audit, "tok_wanted", records.PAGE)) == records.PAGE
+    assert audit.pages == 3

@@ -19,7 +19,7 @@ from devstack.cards.writing import CardFileWriter
 from devstack.errors import StackError
 from devstack.project import project_root
 from mesh.channels import LARGEST_MESSAGE_BYTES
-from tests.unit.devstack.card_vault import OPERATION, FakeVault, envelopes, rewritten, written
+from tests.unit.devstack.card_vault import DIGEST, OPERATION, FakeVault, envelopes, rewritten, written
 
 LITTLE_MEMORY_KIB = 8 * 1024
 
@@ -41,7 +41,7 @@ def test_a_written_file_is_read_back_and_belongs_to_its_owner_alone(tmp_path: Pa
     summary = check_file(path)
     assert summary.cards == 250
     assert (summary.header["merchant_id"], summary.header["operation_id"]) == ("mer_1", OPERATION)
-    assert summary.header["public_key_digest"] == "ab" * 32
+    assert summary.header["public_key_digest"] == DIGEST
     lines = path.read_text().splitlines()
     assert json.loads(lines[0])["format"] == "payera-cards"
     assert json.loads(lines[-1]) == {"cards": 250, "sha256": summary.sha256}
@@ -162,7 +162,8 @@ def test_an_export_goes_on_after_an_interruption(tmp_path: Path, fail_at: int) -
         with pytest.raises(StackError, match="lost"):
             export_cards(vault, path, OPERATION, 100)
         assert not path.exists()
-        assert {mode_of(each) for each in tmp_path.iterdir()} == {0o600}
+        # Where nothing came, nothing is left.
+        assert {mode_of(each) for each in tmp_path.iterdir()} == ({0o600} if fail_at > 1 else set())
     done = export_cards(vault, path, OPERATION, 100)
     assert (done.cards, done.unreadable) == (250, 2)
     assert [line.envelope for line in CardFileReader(path)] == cards
@@ -285,3 +286,41 @@ def test_a_page_fits_in_a_message_whatever_the_length_of_its_lines(tmp_path: Pat
     vault = FakeVault()
     assert import_cards(vault, path, OPERATION).taken == 120
     assert PAGE_BYTES < vault.largest + LINE_LONGEST < LARGEST_MESSAGE_BYTES
+
+
+def test_a_file_for_another_key_is_refused_before_a_line_is_sent_and_leaves_nothing(tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "cards", [b"e\n"], "cd" * 32)
+    vault = FakeVault()
+    with pytest.raises(CardFileError, match="encrypted for another key") as caught:
+        import_cards(vault, path, OPERATION)
+    assert f"payera cards import-key --operation {OPERATION}" in caught.value.next_step
+    assert DIGEST in str(caught.value)
+    assert vault.calls == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cards"]
+
+
+@pytest.mark.parametrize("digest", ["", "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo", "\x1b[31m" + "cd" * 32])
+def test_a_digest_that_others_write_in_their_own_way_is_no_matter(tmp_path: Path, digest: str) -> None:
+    path = rewritten(tmp_path / "cards", [b"e\n"], digest)
+    assert import_cards(FakeVault(), path, OPERATION).taken == 1
+
+
+def test_an_import_that_was_finished_unseen_answers_again_from_its_results(tmp_path: Path) -> None:
+    vault = FakeVault()
+    path = rewritten(tmp_path / "cards", [b"e\n"], DIGEST)
+    assert import_cards(vault, path, OPERATION).taken == 1
+    # The end was reached, and its answer lost: the key is gone, and nothing needs it any more.
+    vault.finished = True
+    assert import_cards(vault, path, OPERATION).taken == 1
+    assert vault.taken == 1
+
+
+def test_an_export_that_is_refused_from_the_start_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "cards"
+    with pytest.raises(StackError, match="the answer was lost"):
+        export_cards(FakeVault(cards=envelopes(3), fail_at=1), path, OPERATION, 2)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StackError, match="the answer was lost"):
+        export_cards(FakeVault(cards=envelopes(3), fail_at=2), path, OPERATION, 2)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cards.part", "cards.state"]
+    assert export_cards(FakeVault(cards=envelopes(3)), path, OPERATION, 2).cards == 3

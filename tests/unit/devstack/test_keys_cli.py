@@ -29,6 +29,8 @@ KEYS = [
     key("KEY_ENCRYPTION_KEY", "kek_1", "decrypt_only", create_time=day(-900), due_time=day(-170)),
     key("FINGERPRINT_KEY", "fpk_1", "active", wrapped_by="kek_1", create_time=day(-1), due_time=day(729), rows="12"),
     key("DATA_KEY", "mer_1/2", "active", wrapped_by="kek_2", create_time=day(-350), due_time=day(15), rows="7"),
+    key("IMPORT_KEY", "cop_1", "active", wrapped_by="kek_1", create_time=day(-40), due_time=day(-10)),
+    key("KEY_ENCRYPTION_KEY", "kek_0", "unknown", algorithm="", strength_bits=0, wrapped_by=""),
     key("DATA_KEY", "mer_1/1", "destroyed", wrapped_by="kek_1", create_time=day(-800)),
 ]
 
@@ -81,9 +83,12 @@ def test_keys_are_listed_with_what_is_under_them_and_when_their_time_is_over(tmp
         ["key-encryption-key", "kek_1", "decrypt_only"],
         ["fingerprint-key", "fpk_1", "active"],
         ["data-key", "mer_1/2", "active"],
+        ["import-key", "cop_1", "active"],
+        ["key-encryption-key", "kek_0", "unknown"],
     ]
-    # One key is under each: what is destroyed counts no more.
-    assert [line.split()[-3] for line in lines[1:3]] == ["1", "1"]
+    # What is destroyed counts no more; the key of an open import does.
+    assert [line.split()[-3] for line in lines[1:3]] == ["1", "2"]
+    assert lines[6].split()[3:] == ["unknown", "unknown", "unknown", "0"]
     assert lines[1].count("unknown") == 2
     assert f"{day(-170)[:10]} OVERDUE" in lines[2]
     assert f"{day(15)[:10]} soon" in lines[4]
@@ -94,7 +99,7 @@ def test_keys_are_listed_with_what_is_under_them_and_when_their_time_is_over(tmp
 def test_destroyed_keys_are_listed_on_request_and_all_as_json(tmp_path: Path) -> None:
     assert "mer_1/1" in call(tmp_path, "list", "--all").output
     assert json.loads(call(tmp_path, "list", "--all", "--json").output) == KEYS
-    assert len(json.loads(call(tmp_path, "list", "--json").output)) == 4
+    assert len(json.loads(call(tmp_path, "list", "--json").output)) == 6
 
 
 def test_a_rotation_is_started(tmp_path: Path, operator: FakeOperator) -> None:

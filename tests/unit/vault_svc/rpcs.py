@@ -84,6 +84,7 @@ class Rpcs(Generic[AnyVault]):
                 describe=vault.describe,
                 list=vault.list,
                 update=vault.update,
+                assign=vault.assign,
                 delete=vault.delete,
                 clock=FakeClock(),
             )

@@ -136,6 +136,17 @@ async def test_every_page_can_be_had_again_until_the_end_and_the_end_too() -> No
     assert desk.vault.store.audit[-1].outcome == "done"
 
 
+@pytest.mark.parametrize("position", [NUMBER, f"end:{NUMBER}", "tok_1", "end:end:", "end"])
+async def test_a_position_that_no_page_gave_is_refused_and_does_not_reach_the_audit(position: str) -> None:
+    desk = Transfers()
+    await desk.keep(NUMBER)
+    operation_id = await desk.approved(EXPORT, Recipient().public_key)
+    await desk.export(operation_id, "", 2, WORKER)
+    before = list(desk.vault.store.audit)
+    assert (await refused(desk.export(operation_id, position, 2, WORKER))).reason is Reason.INVALID_PAGE_TOKEN
+    assert desk.vault.store.audit == before
+
+
 async def test_another_key_neither_goes_on_with_an_export_nor_ends_it() -> None:
     desk = Transfers()
     for number in numbers(3):
@@ -183,6 +194,19 @@ async def test_a_card_that_can_not_be_opened_is_told_by_its_token_and_passed_ove
     envelopes, unreadable = await desk.exported(operation_id, page_size=2)
     assert [recipient.open(envelope)["id"] for envelope in envelopes] == [kept[0].token_id, kept[3].token_id]
     assert unreadable == [kept[1].token_id, kept[2].token_id]
+
+
+async def test_a_sealed_card_of_before_an_update_that_was_put_back_is_passed_over() -> None:
+    desk, recipient = Transfers(), Recipient()
+    token = await desk.keep(NUMBER)
+    kept = desk.vault.store.cards[token.token_id]
+    before = kept.sealed
+    await desk.vault.update(MERCHANT, token.token_id, Expiry(6, 2033), WORKER)
+    after, kept.sealed = kept.sealed, before
+    assert await desk.exported(await desk.approved(EXPORT, recipient.public_key)) == ([], [token.token_id])
+    kept.sealed = after
+    envelopes, unreadable = await desk.exported(await desk.approved(EXPORT, recipient.public_key))
+    assert ([recipient.open(each)["exp_year"] for each in envelopes], unreadable) == ([2033], [])
 
 
 async def test_cards_under_a_lost_key_are_told_by_their_tokens() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import protovalidate
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from payera.vault.v1 import key_service_pb2 as messages
@@ -13,9 +14,11 @@ from mesh.identifiers import new_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.vault.clocks import FakeClock
+from tests.fakes.vault.key_provider import FakeKeyProvider
 from tests.support.vault_rotation import NUMBERS, RotationLab, fake_lab
 from vault_svc.adapters.grpc.key_service import KeyManagementService, KeyUseCases
-from vault_svc.application.key_inventory import ListKeys
+from vault_svc.application.key_inventory import KeyKind, ListKeys
+from vault_svc.application.ports.key_provider import KeyUnavailableError
 from vault_svc.application.ports.rotations import (
     RotationCounts,
     RotationKind,
@@ -108,6 +111,24 @@ async def test_no_key_s_bytes_are_in_an_answer(service: KeyManagementService, la
         assert used.key.reveal() not in raw
 
 
+async def test_a_lost_active_key_is_told_as_unknown_and_the_list_is_whole(
+    service: KeyManagementService, lab: RotationLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: FakeKeyProvider) -> None:
+        message = "KMS DescribeKey with kek_2: NotFoundException"
+        raise KeyUnavailableError(message)
+
+    operation_id = await lab.begin_import(MerchantId(new_id("mer")))
+    monkeypatch.setattr(FakeKeyProvider, "keys", refuse)
+    lab.provider.active_key_id = "kek_2"
+    answer = await service.ListKeys(messages.ListKeysRequest(), NO_CONTEXT)
+    active, former, *others = answer.keys
+    assert (active.id, active.state, active.rows) == ("kek_2", "unknown", 0)
+    assert (former.id, former.state, former.rows) == ("fake_kek", "unknown", 4)
+    [imported] = [each for each in others if each.kind == messages.VaultKey.IMPORT_KEY]
+    assert (imported.id, imported.wrapped_by) == (operation_id, "fake_kek")
+
+
 async def test_a_page_token_of_another_list_is_refused(service: KeyManagementService) -> None:
     for token in ("x", "bWVyY2hhbnQv"):
         with pytest.raises(Refusal):
@@ -152,6 +173,16 @@ async def test_of_a_rotation_that_never_was_there_is_nothing_to_tell(service: Ke
     assert (answer.kind, answer.state, answer.start_time) == (messages.VaultKey.FINGERPRINT_KEY, "none", Timestamp())
 
 
-def test_every_kind_of_the_contract_can_be_rotated() -> None:
+def test_every_kind_of_the_contract_is_one_of_the_inventory_and_all_but_one_can_be_rotated() -> None:
     kinds = {value.name.lower() for value in messages.VaultKey.Kind.DESCRIPTOR.values if value.number}
-    assert kinds == {kind.value for kind in RotationKind}
+    assert kinds == {kind.value for kind in KeyKind}
+    assert kinds - {KeyKind.IMPORT_KEY.value} == {kind.value for kind in RotationKind}
+
+
+@pytest.mark.parametrize("request_of", [messages.RotateKeysRequest, messages.GetKeyRotationRequest])
+def test_the_key_of_an_import_can_t_be_rotated(
+    request_of: type[messages.RotateKeysRequest] | type[messages.GetKeyRotationRequest],
+) -> None:
+    protovalidate.validate(request_of(kind=messages.VaultKey.DATA_KEY))
+    with pytest.raises(protovalidate.ValidationError):
+        protovalidate.validate(request_of(kind=messages.VaultKey.IMPORT_KEY))

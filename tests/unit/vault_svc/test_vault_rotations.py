@@ -247,6 +247,35 @@ async def test_a_key_that_can_t_be_unwrapped_does_not_stop_the_others(lab: Rotat
     assert others == {"kek_2"}
 
 
+async def test_a_key_encryption_key_rotation_reaches_the_keys_of_open_imports(lab: RotationLab) -> None:
+    owners = merchants(2)
+    await filled(lab, owners, numbers=1)
+    open_ones = [(await lab.begin_import(owner), owner) for owner in owners for _ in range(lab.pace.batch)]
+    before = [await lab.open_import(*each) for each in open_ones]
+    lab.provider.active_key_id = "kek_2"
+    drive = Drive(lab, lab.order(KEK))
+    assert await drive.to_the_end(lab.rotation(KEK)) is Progress.FINISHED
+    assert lab.held().key_encryption_keys == {"kek_2"}
+    assert [await lab.open_import(*each) for each in open_ones] == before
+    actions = sorted(action for action, *_ in lab.rewrapped())
+    assert actions == [*["rewrap_data_key"] * 2, "rewrap_fingerprint_key", *["rewrap_import_key"] * len(open_ones)]
+    assert max(step.counts.keys_done for step in drive.steps) <= lab.pace.batch + 1
+
+
+async def test_a_rotation_is_not_done_while_an_import_s_key_stays_under_the_old_key(lab: RotationLab) -> None:
+    [owner] = merchants(1)
+    lost, other = await lab.begin_import(owner), await lab.begin_import(owner)
+    assert lab.imports is not None
+    private = await lab.imports.private(lost)
+    assert private is not None
+    lab.provider.lose(private.wrapped)
+    lab.provider.active_key_id = "kek_2"
+    drive = Drive(lab, lab.order(KEK))
+    assert await drive.to_the_end(lab.rotation(KEK)) is Progress.INCOMPLETE
+    assert set(lab.noticed.unreadable_names) == {lost}
+    assert [detail for *_, detail in lab.rewrapped()] == [f"{other} from fake_kek to kek_2"]
+
+
 async def test_a_fingerprint_key_rotation_keeps_the_ids_that_merchants_see(lab: RotationLab) -> None:
     owners = merchants(2)
     kept = await filled(lab, owners)
@@ -344,9 +373,10 @@ async def test_a_provider_or_database_that_is_away_is_an_error_and_nothing_is_lo
         assert await lab.number_of(store_of(lab).cards[token].merchant_id, token) == number
 
 
-@pytest.mark.parametrize("kind", [DATA, FINGERPRINT], ids=str)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 async def test_the_audit_is_told_who_asked(lab: RotationLab, kind: RotationKind) -> None:
     await filled(lab, merchants(1))
+    lab.provider.active_key_id = "kek_2"
     store_of(lab).actors.clear()
     await Drive(lab, lab.order(kind)).to_the_end(lab.rotation(kind))
     assert store_of(lab).actors == {"vault_worker for key_1"}

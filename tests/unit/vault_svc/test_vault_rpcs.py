@@ -45,6 +45,10 @@ def update(token_id: str, month: int = 6, year: int = 2033) -> vault_pb2.UpdateT
     return vault_pb2.UpdateTokenRequest(token_id=token_id, exp_month=month, exp_year=year)
 
 
+def assign(token_id: str, customer_id: str = "customer-1") -> vault_pb2.UpdateTokenRequest:
+    return vault_pb2.UpdateTokenRequest(token_id=token_id, customer_id=customer_id)
+
+
 def delete(token_id: str) -> vault_pb2.DeleteTokenRequest:
     return vault_pb2.DeleteTokenRequest(token_id=token_id)
 
@@ -96,6 +100,14 @@ class TestScopes:
         assert by_server.fingerprint.startswith("fpr_")
         assert (await rpcs.call("GetToken", get(by_page.id))).fingerprint == by_server.fingerprint
 
+    async def test_a_publishable_key_gives_no_card_to_a_customer(self, rpcs: Rpcs[Vault]) -> None:
+        refused = await refusal_of(rpcs.create(PUBLISHABLE, customer_id="customer-1"))
+        assert (refused.reason, refused.fields) == ("INVALID_FIELD", ["customer_id"])
+        assert "a publishable key may not name a customer" in refused.status.message
+        assert rpcs.vault.store.calls == []
+        assert (await rpcs.create(PUBLISHABLE)).customer_id == ""
+        assert (await rpcs.create(SECRET, customer_id="customer-1")).customer_id == "customer-1"
+
     @pytest.mark.parametrize("name", sorted(NEED_SECRET))
     @pytest.mark.parametrize("caller", [caller for caller in CALLERS if caller != "envoy"])
     async def test_public_calls_come_through_the_edge_alone(self, rpcs: Rpcs[Vault], name: str, caller: str) -> None:
@@ -122,10 +134,12 @@ class TestLives:
 
     async def test_a_used_token_names_its_payment_and_a_permanent_one_has_no_end(self, rpcs: Rpcs[Vault]) -> None:
         token = await rpcs.create()
+        described = vault_pb2.DescribeTokenRequest(merchant_id=MERCHANT, token_id=token.id)
+        answer = await rpcs.call("DescribeToken", described, caller="gateway_svc")
+        assert (answer.card, answer.usage) == (token.card, vault_pb2.Token.SINGLE_USE)
         opened = await rpcs.detokenize(token.id)
         assert (opened.card.number, opened.card.cvc) == ("4242424242424242", "737")
         assert (await rpcs.call("GetToken", get(token.id))).payment_id == "pay_1"
-        described = vault_pb2.DescribeTokenRequest(merchant_id=MERCHANT, token_id=token.id)
         assert (await refusal_of(rpcs.call("DescribeToken", described, caller="gateway_svc"))).reason == "TOKEN_USED"
         for caller in ("gateway_svc", "gateway_worker"):
             request = vault_pb2.MakePermanentRequest(merchant_id=MERCHANT, token_id=token.id, payment_id="pay_1")
@@ -134,7 +148,7 @@ class TestLives:
         assert permanent.usage == vault_pb2.Token.PERMANENT
         assert not permanent.HasField("expire_time")
         answer = await rpcs.call("DescribeToken", described, caller="gateway_svc")
-        assert answer.card == token.card
+        assert (answer.card, answer.usage) == (token.card, vault_pb2.Token.PERMANENT)
 
     async def test_the_address_comes_back_with_the_card(self, rpcs: Rpcs[Vault]) -> None:
         address = vault_pb2.BillingAddress(line1="12 St James's Square", city="London", country="GB")
@@ -149,7 +163,24 @@ class TestLives:
         assert (await rpcs.call("DeleteToken", delete(token.id))).id == token.id
         assert (await refusal_of(rpcs.call("GetToken", get(token.id)))).reason == "TOKEN_NOT_FOUND"
 
-    @pytest.mark.parametrize(("name", "make"), [("GetToken", get), ("UpdateToken", update), ("DeleteToken", delete)])
+    async def test_the_server_gives_a_browsers_card_to_a_customer(self, rpcs: Rpcs[Vault]) -> None:
+        token = await rpcs.create(PUBLISHABLE)
+        for customer_id in ("customer-1", "customer-2", "customer-2", ""):
+            assigned = await rpcs.call("UpdateToken", assign(token.id, customer_id))
+            assert assigned.customer_id == customer_id
+            assert await rpcs.call("GetToken", get(token.id)) == assigned
+        both = vault_pb2.UpdateTokenRequest(token_id=token.id, exp_month=6, exp_year=2033, customer_id="customer-3")
+        updated = await rpcs.call("UpdateToken", both)
+        assert (updated.card.exp_month, updated.card.exp_year, updated.customer_id) == (6, 2033, "customer-3")
+        [listed] = (await rpcs.call("ListTokens", listing(customer_id="customer-3"))).tokens
+        assert listed == updated
+        # What is left out stays.
+        assert (await rpcs.call("UpdateToken", update(token.id, 7))).customer_id == "customer-3"
+        assert (await rpcs.call("UpdateToken", assign(token.id))).card.exp_month == 7
+
+    @pytest.mark.parametrize(
+        ("name", "make"), [("GetToken", get), ("UpdateToken", update), ("UpdateToken", assign), ("DeleteToken", delete)]
+    )
     async def test_another_merchant_finds_and_changes_nothing(
         self, rpcs: Rpcs[Vault], name: str, make: Callable[[str], Message]
     ) -> None:
@@ -245,6 +276,10 @@ class TestRefusals:
             ("ListTokens", listing(page_token="x" * 513), ["page_token"]),
             ("UpdateToken", update(SOME_TOKEN, 13), ["exp_month"]),
             ("UpdateToken", update(SOME_TOKEN, 0, 1999), ["exp_month", "exp_year"]),
+            ("UpdateToken", vault_pb2.UpdateTokenRequest(token_id=SOME_TOKEN, exp_year=2033), ["exp_month"]),
+            ("UpdateToken", vault_pb2.UpdateTokenRequest(token_id=SOME_TOKEN, exp_month=6), ["exp_year"]),
+            ("UpdateToken", vault_pb2.UpdateTokenRequest(token_id=SOME_TOKEN), ["exp_month", "exp_year"]),
+            ("UpdateToken", assign(SOME_TOKEN, "a b"), ["customer_id"]),
             ("DeleteToken", delete(""), ["token_id"]),
             ("CreateToken", vault_pb2.CreateTokenRequest(), ["card"]),
         ],
@@ -266,9 +301,15 @@ class TestRefusals:
         assert (refused.reason, refused.fields) == ("INVALID_CARD", [field])
 
     async def test_a_customers_id_that_looks_like_a_card_number(self, rpcs: Rpcs[Vault]) -> None:
-        refused = await refusal_of(rpcs.create(customer_id="4242424242424242"))
-        assert (refused.reason, refused.fields) == ("INVALID_FIELD", ["customer_id"])
-        assert "4242" not in refused.text
+        token = await rpcs.create()
+        request = vault_pb2.UpdateTokenRequest(
+            token_id=token.id, exp_month=6, exp_year=2033, customer_id="4242424242424242"
+        )
+        for call in (rpcs.create(customer_id="4242424242424242"), rpcs.call("UpdateToken", request)):
+            refused = await refusal_of(call)
+            assert (refused.reason, refused.fields) == ("INVALID_FIELD", ["customer_id"])
+            assert "4242" not in refused.text
+        assert await rpcs.call("GetToken", get(token.id)) == token
 
     async def test_a_purpose_nobody_knows(self, rpcs: Rpcs[Vault]) -> None:
         token = await rpcs.create()
@@ -305,6 +346,7 @@ class TestRefusals:
             rpcs.call("GetToken", get(token.id)),
             rpcs.call("ListTokens", listing()),
             rpcs.call("UpdateToken", update(token.id)),
+            rpcs.call("UpdateToken", assign(token.id)),
             rpcs.call("DeleteToken", delete(token.id)),
             rpcs.detokenize(token.id),
             rpcs.create(),
@@ -323,6 +365,7 @@ class TestRefusals:
         for call in (
             rpcs.call("GetToken", get(missing)),
             rpcs.call("UpdateToken", update(missing)),
+            rpcs.call("UpdateToken", assign(missing)),
             rpcs.call("DeleteToken", delete(missing)),
             rpcs.detokenize(missing),
         ):

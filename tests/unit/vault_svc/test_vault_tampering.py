@@ -256,6 +256,22 @@ class TestReplay:
         with pytest.raises(SealBrokenError):
             await vault.another().reveal(other.token_id)
 
+    async def test_a_whole_row_put_back_is_the_same_card_of_then_and_its_code_stays_with_its_payment(self) -> None:
+        """Nothing outside the table knows better: docs/threat-model.md says so."""
+        vault = Vault()
+        token = await vault.keep(code="111")
+        kept, used = vault.store.cards[token.token_id], vault.store.codes[token.token_id]
+        before = kept.sealed, kept.token
+        assert code_of(await vault.reveal(token.token_id, payment_id="pay_1")) == "111"
+        await vault.update(MERCHANT, token.token_id, LATER, ACTOR)
+        kept.sealed, kept.token = before
+        kept.token = replace(kept.token, payment_id="pay_1")
+        vault.store.codes[token.token_id] = used
+        with pytest.raises(Refusal):
+            await vault.another().reveal(token.token_id, payment_id="pay_2")
+        card = await vault.another().reveal(token.token_id, payment_id="pay_1")
+        assert (card.details.number.reveal(), card.details.expiry, code_of(card)) == (NUMBER, EXPIRY, "111")
+
     async def test_a_deleted_card_put_back_under_another_token_does_not_open(self) -> None:
         vault = Vault()
         token, other = await vault.keep(), await vault.keep()

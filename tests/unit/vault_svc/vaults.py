@@ -15,7 +15,13 @@ from vault_svc.application.data_keys import DataKeys
 from vault_svc.application.describe_token import DescribeToken, known_tokens
 from vault_svc.application.detokenize import Detokenize, RevealedCard
 from vault_svc.application.keep_card import KeepCard
-from vault_svc.application.manage_tokens import DeleteToken, ListTokens, MakePermanent, UpdateToken
+from vault_svc.application.manage_tokens import (
+    AssignCustomer,
+    DeleteToken,
+    ListTokens,
+    MakePermanent,
+    UpdateToken,
+)
 from vault_svc.application.ports.card_store import CardRequest
 from vault_svc.application.purge import Purge
 from vault_svc.domain.address import BillingAddress
@@ -64,6 +70,7 @@ class Vault:
         self.describe = DescribeToken(self.store, self.known, self.store.clock)
         self.list = ListTokens(self.store)
         self.update = UpdateToken(self.store, self.keys, self.sealer, self.describe, self.known, self.store.clock)
+        self.assign = AssignCustomer(self.store, self.describe, self.known)
         self.make_permanent = MakePermanent(self.store, self.known)
         self.delete = DeleteToken(self.store, self.known)
         self.rate = AccessRate(per_second=accesses_per_second, monotonic=self.monotonic)

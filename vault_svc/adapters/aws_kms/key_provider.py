@@ -15,6 +15,7 @@ from vault_svc.application.ports.key_provider import (
     KeyUnavailableError,
     NewDataKey,
     WrappedKey,
+    not_described,
 )
 from vault_svc.domain.secret_values import SecretKey
 
@@ -151,7 +152,7 @@ class AwsKmsKeyProvider:
         active = await self._describe(self._key, KeyState.ACTIVE)
         self._learn(active.key_id)
         others = [other for other in self._decrypt_only if other != active.key_id]
-        return [active, *[await self._describe(other, KeyState.DECRYPT_ONLY) for other in others]]
+        return [active, *[await self._describe_other(other) for other in others]]
 
     def close(self) -> None:
         """Take no more calls and close the connections."""
@@ -191,6 +192,13 @@ class AwsKmsKeyProvider:
         if not 1 <= len(wrapped.wrapped) <= _WRAPPED_BYTES_MAX:
             message = f"what is said to be wrapped with {key_id} is empty or too long"
             raise KeyUnavailableError(message)
+
+    async def _describe_other(self, key: str) -> KeyDescription:
+        """Describe a decrypt-only key. One that is gone must not hide the others, nor stop a rotation away from it."""
+        try:
+            return await self._describe(key, KeyState.DECRYPT_ONLY)
+        except KeyUnavailableError:
+            return not_described(key)
 
     async def _describe(self, key: str, state: KeyState) -> KeyDescription:
         metadata = await self._kms.call("DescribeKey", key, lambda kms: kms.describe_key(KeyId=key)["KeyMetadata"])

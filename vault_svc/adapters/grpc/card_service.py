@@ -9,7 +9,7 @@ from payera.vault.v1 import token_service_pb2_grpc as vault_grpc
 from mesh.context import current
 from mesh.reasons import Reason
 from mesh.refusal import Refusal, Violation
-from vault_svc.adapters.grpc.messages import revealed_message, summary_message
+from vault_svc.adapters.grpc.messages import revealed_message, summary_message, usage_message
 from vault_svc.application.describe_token import DescribeToken
 from vault_svc.application.detokenize import Detokenize
 from vault_svc.application.manage_tokens import MakePermanent
@@ -37,7 +37,7 @@ class CardService(vault_grpc.CardServiceServicer):
     ) -> vault_pb2.DescribeTokenResponse:
         """Tell what may be shown of a merchant's card that is to be paid with."""
         token = await self._describe_token.for_payment(MerchantId(request.merchant_id), TokenId(request.token_id))
-        return vault_pb2.DescribeTokenResponse(card=summary_message(token.summary))
+        return vault_pb2.DescribeTokenResponse(card=summary_message(token.summary), usage=usage_message(token.usage))
 
     async def MakePermanent(  # noqa: N802 - named by the contract
         self,

@@ -10,7 +10,7 @@ from payera.vault.v1 import key_service_pb2_grpc as stubs
 
 from mesh.context import current
 from vault_svc.adapters.grpc import page_tokens
-from vault_svc.application.key_inventory import InventoryKey, ListKeys
+from vault_svc.application.key_inventory import InventoryKey, KeyKind, ListKeys
 from vault_svc.application.ports.rotations import RotationKind, RotationReport, Rotations
 from vault_svc.application.rotate_keys import RotateKeys
 
@@ -23,10 +23,11 @@ _KINDS: Final[Mapping[int, RotationKind]] = {
     messages.VaultKey.DATA_KEY: RotationKind.DATA_KEY,
     messages.VaultKey.FINGERPRINT_KEY: RotationKind.FINGERPRINT_KEY,
 }
-_NUMBERS: Final[Mapping[RotationKind, messages.VaultKey.Kind]] = {
-    RotationKind.KEY_ENCRYPTION_KEY: messages.VaultKey.KEY_ENCRYPTION_KEY,
-    RotationKind.DATA_KEY: messages.VaultKey.DATA_KEY,
-    RotationKind.FINGERPRINT_KEY: messages.VaultKey.FINGERPRINT_KEY,
+_NUMBERS: Final[Mapping[KeyKind, messages.VaultKey.Kind]] = {
+    KeyKind.KEY_ENCRYPTION_KEY: messages.VaultKey.KEY_ENCRYPTION_KEY,
+    KeyKind.DATA_KEY: messages.VaultKey.DATA_KEY,
+    KeyKind.FINGERPRINT_KEY: messages.VaultKey.FINGERPRINT_KEY,
+    KeyKind.IMPORT_KEY: messages.VaultKey.IMPORT_KEY,
 }
 
 
@@ -103,7 +104,7 @@ def _key_message(key: InventoryKey) -> messages.VaultKey:
 
 def _rotation_message(report: RotationReport) -> messages.KeyRotation:
     message = messages.KeyRotation(
-        kind=_NUMBERS[report.kind],
+        kind=_NUMBERS[KeyKind(report.kind.value)],
         state=report.state.value,
         keys_done=report.counts.keys_done,
         cards_done=report.counts.cards_done,

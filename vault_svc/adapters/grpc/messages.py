@@ -53,12 +53,17 @@ def summary_message(summary: CardSummary) -> card_pb2.CardSummary:
     )
 
 
+def usage_message(usage: Usage) -> vault_pb2.Token.Usage:
+    """Give how often a token may be used."""
+    return _USAGES[usage]
+
+
 def token_message(token: Token, *, with_fingerprint: bool = True) -> vault_pb2.Token:
     """Give a token as merchants see it; a page that anyone can open learns no fingerprint."""
     message = vault_pb2.Token(
         id=token.token_id,
         card=summary_message(token.summary),
-        usage=_USAGES[token.usage],
+        usage=usage_message(token.usage),
         customer_id=token.customer_id,
         fingerprint=token.fingerprint if with_fingerprint else "",
         payment_id=token.payment_id,

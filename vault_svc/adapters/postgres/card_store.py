@@ -1,9 +1,13 @@
 """Keeps cards in PostgreSQL, one stored procedure per method; sealed bytes and summaries only ever come here."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final
 
+import psycopg
+
 from mesh.database import Database
+from mesh.gathering import Gathering
 from vault_svc.adapters.postgres.rows import data_key_of, present, sealed_of, utc
 from vault_svc.application.ports.card_store import (
     CardChanged,
@@ -22,8 +26,10 @@ from vault_svc.application.ports.key_store import StoredDataKey
 from vault_svc.domain.card import CardSummary, Expiry
 from vault_svc.domain.token import Actor, MerchantId, Token, TokenId, Usage
 
+TAKEN_AT_ONCE: Final = 2
+TAKEN_TOGETHER_MAX: Final = 32
 _KEEP_CARD: Final = "vault.keep_card"
-_TAKE_CARD: Final = "vault.take_card"
+_TAKE_CARDS: Final = "vault.take_cards"
 _RESEAL_CARD: Final = "vault.reseal_card"
 _MAKE_PERMANENT: Final = "vault.make_permanent"
 _DELETE_TOKEN: Final = "vault.delete_token"  # noqa: S105 - a procedure's name
@@ -37,6 +43,13 @@ class PostgresCardStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._take = Gathering(
+            self._take_together,
+            at_once=TAKEN_AT_ONCE,
+            size_max=TAKEN_TOGETHER_MAX,
+            # A fault in what one caller sent must not fail the others; the transaction is rolled back then.
+            one_by_one=lambda error: isinstance(error, psycopg.Error),
+        )
 
     async def keep_card(self, card: CardToKeep) -> Token:
         """Keep a card under its new token, and its code for fifteen minutes outside the write-ahead log."""
@@ -76,14 +89,11 @@ class PostgresCardStore:
         return [_token_of(TokenId(row["token_id"]), row) for row in rows]
 
     async def take_card(self, request: CardRequest) -> TakenCard | None:
-        """Give a card, use up its code, and write the audit record, all in one transaction."""
-        row = present(
-            await self._database.call(
-                _TAKE_CARD, request.merchant_id, request.token_id, request.purpose.value, request.payment_id,
-                request.caller, request.request_id,
-            ),
-            _TAKE_CARD,
-        )  # fmt: skip
+        """Give a card, use up its code, and write the audit record, all in one transaction.
+
+        Cards that are asked for while others are being taken share a transaction.
+        """
+        row = await self._take(request)
         match row["verdict"]:
             case "taken":
                 return TakenCard(data_key_of(row), sealed_of(row), _code_of(row), _summary_of(row))
@@ -93,6 +103,18 @@ class PostgresCardStore:
                 raise KeyDestroyed
             case _:
                 return None
+
+    async def _take_together(self, requests: Sequence[CardRequest]) -> Sequence[dict[str, Any]]:
+        rows = await self._database.call_many(
+            _TAKE_CARDS,
+            tuple([request.merchant_id for request in requests]),
+            tuple([request.token_id for request in requests]),
+            tuple([request.purpose.value for request in requests]),
+            tuple([request.payment_id for request in requests]),
+            tuple([request.caller for request in requests]),
+            tuple([request.request_id for request in requests]),
+        )
+        return sorted(rows, key=itemgetter("place"))
 
     async def load_card(self, merchant_id: MerchantId, token_id: TokenId) -> LoadedCard | None:
         """Give a card for changing it, None when there is no such token."""

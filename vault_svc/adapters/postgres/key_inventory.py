@@ -1,6 +1,6 @@
 """Lists the keys that PostgreSQL has on record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mesh.database import Database
 from vault_svc.adapters.postgres.rows import utc
@@ -30,3 +30,8 @@ class PostgresKeyInventory:
             )
             for row in rows
         ]
+
+    async def key_encryption_keys(self) -> Mapping[str, int]:
+        """Count by key-encryption key what it wraps: keys of every kind, without destroyed ones."""
+        rows = await self._database.call_many("vault.key_encryption_keys")
+        return {row["key_encryption_key_id"]: row["keys_under"] for row in rows}

@@ -7,6 +7,7 @@ from typing import Any, Final
 from mesh.database import Database
 from vault_svc.adapters.postgres.rows import data_key_of, present, sealed_of, utc
 from vault_svc.application.ports.operation_store import CardToExport, ControlledOperation, NotReady, OperationKind
+from vault_svc.domain.card import Expiry
 from vault_svc.domain.token import Actor, MerchantId, TokenId
 
 _APPROVE: Final = "vault.approve_operation"
@@ -64,7 +65,7 @@ class PostgresOperationStore:
 
     async def begin(self, operation_id: str, kind: OperationKind, actor: Actor) -> MerchantId | None:
         """Begin an approved operation, or go on with it; None when there is none of this kind."""
-        row = present(await self._database.call(_BEGIN, operation_id, kind, actor.name), _BEGIN)
+        row = present(await self._database.call(_BEGIN, operation_id, kind, actor.name, actor.request_id), _BEGIN)
         return MerchantId(row["merchant_id"]) if _found(row["verdict"], "begun") else None
 
     async def finish(self, operation_id: str, actor: Actor, detail: str) -> bool:
@@ -87,7 +88,14 @@ class PostgresOperationStore:
         if rows and not _found(rows[0]["verdict"], "begun"):
             return None
         return [
-            CardToExport(TokenId(row["token_id"]), row["customer_id"], data_key_of(row), sealed_of(row)) for row in rows
+            CardToExport(
+                TokenId(row["token_id"]),
+                row["customer_id"],
+                data_key_of(row),
+                sealed_of(row),
+                Expiry(row["exp_month"], row["exp_year"]),
+            )
+            for row in rows
         ]
 
     async def _list(self, operation_id: str, limit: int, before: str) -> Sequence[ControlledOperation]:

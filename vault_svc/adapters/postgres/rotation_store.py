@@ -58,27 +58,26 @@ class PostgresRotationStore(PostgresKeyStore):
         return int(present(row, "vault.destroy_idle_data_keys")["destroyed"])
 
     async def keys_to_rewrap(
-        self, active_key_id: str, after_merchant: str, after_version: int, limit: int
+        self, active_key_id: str, after_place: str, after_version: int, limit: int
     ) -> Sequence[KeyToRewrap]:
-        """List keys under another key-encryption key; fingerprint keys come with the first page."""
-        rows = await self._database.call_many(
-            "vault.keys_to_rewrap", active_key_id, after_merchant, after_version, limit
-        )
+        """List keys under another key-encryption key, after a place and version; fingerprint keys come first."""
+        rows = await self._database.call_many("vault.keys_to_rewrap", active_key_id, after_place, after_version, limit)
         return [
             KeyToRewrap(
                 MerchantId(row["merchant_id"]),
                 row["key_version"],
                 row["fingerprint_key_id"],
                 WrappedKey(row["key_encryption_key_id"], row["wrapped_key"]),
+                row["operation_id"],
             )
             for row in rows
         ]
 
-    async def rewrap_key(self, key: KeyToRewrap, wrapped: WrappedKey) -> bool:
-        """Replace a key's wrapped bytes; tell whether they were still the same."""
+    async def rewrap_key(self, key: KeyToRewrap, wrapped: WrappedKey, actor: str) -> bool:
+        """Replace a key's wrapped bytes, with a record of it; tell whether they were still the same."""
         row = await self._database.call(
-            "vault.rewrap_key", key.merchant_id, key.key_version, key.fingerprint_key_id, key.wrapped.wrapped,
-            wrapped.key_encryption_key_id, wrapped.wrapped,
+            "vault.rewrap_key", key.merchant_id, key.key_version, key.fingerprint_key_id, key.operation_id,
+            key.wrapped.wrapped, wrapped.key_encryption_key_id, wrapped.wrapped, actor,
         )  # fmt: skip
         return bool(present(row, "vault.rewrap_key")["rewrapped"])
 

@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from mesh.keyring import KeyringError, load_keyring
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
-from vault_svc.adapters.temporal.connection import connect, new_runtime
+from mesh.temporal_connection import connect, new_runtime
 from vault_svc.application.ports.rotations import (
     RotationCounts,
     RotationKind,

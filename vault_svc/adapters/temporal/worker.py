@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from mesh.keyring import Keyring
-from vault_svc.adapters.temporal.connection import connect, new_runtime
+from mesh.temporal_connection import connect, new_runtime
 from vault_svc.workflows.messages import TASK_QUEUE
 from vault_svc.workflows.rotation_workflow import KeyRotationWorkflow
 

@@ -1,6 +1,6 @@
 """What is on record of the keys that the vault keeps wrapped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,13 +12,15 @@ class KeptKind(StrEnum):
 
     DATA_KEY = "data_key"
     FINGERPRINT_KEY = "fingerprint_key"
+    IMPORT_KEY = "import_key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
     """A wrapped key without its bytes; `position` is its place in the list, `merchant_id` empty where it is nobody's.
 
-    `rows` counts the cards or fingerprints under it. Times are UTC.
+    `key_encryption_key_id` is empty when it is destroyed and nobody knows any more. `rows` counts the cards or
+    fingerprints under it. Times are UTC.
     """
 
     position: str
@@ -37,4 +39,8 @@ class KeyInventoryStore(Protocol):
 
     async def key_inventory(self, after: str, limit: int) -> Sequence[KeyRecord]:
         """List every key, destroyed ones too, after a position."""
+        ...
+
+    async def key_encryption_keys(self) -> Mapping[str, int]:
+        """Count by key-encryption key what it wraps: keys of every kind, without destroyed ones."""
         ...

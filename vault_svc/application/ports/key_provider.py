@@ -46,11 +46,16 @@ class KeyState(StrEnum):
     DECRYPT_ONLY = "decrypt_only"
     UNUSABLE = "unusable"
     """Disabled or about to be deleted: nothing opens with it. The provider says so of a key that it still has."""
+    UNKNOWN = "unknown"
+    """The provider does not have it, or refuses to tell of it. Whether it opens anything shows when it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDescription:
-    """A key-encryption key as the inventory of cryptography lists it; `created_at` is None when nobody noted it."""
+    """A key-encryption key as the inventory of cryptography lists it; `created_at` is None when nobody noted it.
+
+    Of one in the state `UNKNOWN` nothing but its id is known.
+    """
 
     key_id: str
     algorithm: str
@@ -58,6 +63,11 @@ class KeyDescription:
     kept_in: str
     state: KeyState
     created_at: datetime | None
+
+
+def not_described(key_id: str) -> KeyDescription:
+    """Describe a key-encryption key of which nothing but its id is known."""
+    return KeyDescription(key_id, algorithm="", strength_bits=0, kept_in="", state=KeyState.UNKNOWN, created_at=None)
 
 
 class KeyProvider(Protocol):
@@ -91,5 +101,8 @@ class KeyProvider(Protocol):
         ...
 
     async def keys(self) -> Sequence[KeyDescription]:
-        """Describe the active key-encryption key, then those that only unwrap. Raises KeyUnavailableError."""
+        """Describe the active key-encryption key, then those that only unwrap.
+
+        Raises KeyUnavailableError for the active one; others that can't be described are `UNKNOWN`.
+        """
         ...

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from vault_svc.application.ports.card_store import SealedCard
 from vault_svc.application.ports.key_store import StoredDataKey
+from vault_svc.domain.card import Expiry
 from vault_svc.domain.token import Actor, MerchantId, TokenId
 
 
@@ -45,12 +46,13 @@ class ControlledOperation:
 
 @dataclass(frozen=True, slots=True)
 class CardToExport:
-    """A permanent card with what opens it."""
+    """A permanent card with what opens it, and the expiry that its row tells."""
 
     token_id: TokenId
     customer_id: str
     data_key: StoredDataKey
     sealed: SealedCard
+    expiry: Expiry
 
 
 class OperationStore(Protocol):

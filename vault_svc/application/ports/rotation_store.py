@@ -42,12 +42,27 @@ class CardToFingerprint:
 
 @dataclass(frozen=True, slots=True)
 class KeyToRewrap:
-    """A data key, or a fingerprint key when `fingerprint_key_id` is not empty, under another key-encryption key."""
+    """A key under another key-encryption key.
+
+    It is a fingerprint key when `fingerprint_key_id` is not empty, the key of an open import when `operation_id` is
+    not, and a data key else.
+    """
 
     merchant_id: MerchantId
     key_version: int
     fingerprint_key_id: str
     wrapped: WrappedKey
+    operation_id: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where a page may end; together with the version it is of this key alone. Empty for a fingerprint key."""
+        return self.operation_id or self.merchant_id
+
+    @property
+    def name(self) -> str:
+        """What an operator calls it."""
+        return self.fingerprint_key_id or self.operation_id or f"{self.merchant_id}/{self.key_version}"
 
 
 class RotationStore(KeyStore, Protocol):
@@ -74,13 +89,13 @@ class RotationStore(KeyStore, Protocol):
         ...
 
     async def keys_to_rewrap(
-        self, active_key_id: str, after_merchant: str, after_version: int, limit: int
+        self, active_key_id: str, after_place: str, after_version: int, limit: int
     ) -> Sequence[KeyToRewrap]:
-        """List keys under another key-encryption key; fingerprint keys come with the first page."""
+        """List keys under another key-encryption key, after a place and version; fingerprint keys come first."""
         ...
 
-    async def rewrap_key(self, key: KeyToRewrap, wrapped: WrappedKey) -> bool:
-        """Replace a key's wrapped bytes; tell whether they were still the same."""
+    async def rewrap_key(self, key: KeyToRewrap, wrapped: WrappedKey, actor: str) -> bool:
+        """Replace a key's wrapped bytes, with a record of it; tell whether they were still the same."""
         ...
 
     async def cards_to_fingerprint(self, key_id: str, after: str, limit: int) -> Sequence[CardToFingerprint]:

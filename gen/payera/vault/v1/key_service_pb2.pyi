@@ -21,10 +21,12 @@ class VaultKey(_message.Message):
         KEY_ENCRYPTION_KEY: _ClassVar[VaultKey.Kind]
         DATA_KEY: _ClassVar[VaultKey.Kind]
         FINGERPRINT_KEY: _ClassVar[VaultKey.Kind]
+        IMPORT_KEY: _ClassVar[VaultKey.Kind]
     KIND_UNSPECIFIED: VaultKey.Kind
     KEY_ENCRYPTION_KEY: VaultKey.Kind
     DATA_KEY: VaultKey.Kind
     FINGERPRINT_KEY: VaultKey.Kind
+    IMPORT_KEY: VaultKey.Kind
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]

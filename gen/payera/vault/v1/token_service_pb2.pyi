@@ -107,14 +107,16 @@ class ListTokensResponse(_message.Message):
     def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateTokenRequest(_message.Message):
-    __slots__ = ("token_id", "exp_month", "exp_year")
+    __slots__ = ("token_id", "exp_month", "exp_year", "customer_id")
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     EXP_MONTH_FIELD_NUMBER: _ClassVar[int]
     EXP_YEAR_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     token_id: str
     exp_month: int
     exp_year: int
-    def __init__(self, token_id: _Optional[str] = ..., exp_month: _Optional[int] = ..., exp_year: _Optional[int] = ...) -> None: ...
+    customer_id: str
+    def __init__(self, token_id: _Optional[str] = ..., exp_month: _Optional[int] = ..., exp_year: _Optional[int] = ..., customer_id: _Optional[str] = ...) -> None: ...
 
 class DeleteTokenRequest(_message.Message):
     __slots__ = ("token_id",)
@@ -151,10 +153,12 @@ class DescribeTokenRequest(_message.Message):
     def __init__(self, merchant_id: _Optional[str] = ..., token_id: _Optional[str] = ...) -> None: ...
 
 class DescribeTokenResponse(_message.Message):
-    __slots__ = ("card",)
+    __slots__ = ("card", "usage")
     CARD_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     card: _card_pb2.CardSummary
-    def __init__(self, card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ...) -> None: ...
+    usage: Token.Usage
+    def __init__(self, card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ..., usage: _Optional[_Union[Token.Usage, str]] = ...) -> None: ...
 
 class DetokenizeRequest(_message.Message):
     __slots__ = ("merchant_id", "token_id", "payment_id", "purpose")

@@ -88,7 +88,8 @@ class TokenServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateToken(self, request, context):
-        """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one.
+        """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+        is. What is left out stays as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

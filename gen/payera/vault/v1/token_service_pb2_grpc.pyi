@@ -40,7 +40,9 @@ class TokenServiceStub:
     ListTokens: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.ListTokensRequest, _token_service_pb2.ListTokensResponse]
     """Lists the tokens of one customer, newest first."""
     UpdateToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.UpdateTokenRequest, _token_service_pb2.Token]
-    """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one."""
+    """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+    is. What is left out stays as it is.
+    """
     DeleteToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.DeleteTokenRequest, _token_service_pb2.DeleteTokenResponse]
     """Destroys a token and the card behind it. There is no way back; payments made with it stay, and can be refunded."""
 
@@ -56,7 +58,9 @@ class TokenServiceAsyncStub(TokenServiceStub):
     ListTokens: _aio.UnaryUnaryMultiCallable[_token_service_pb2.ListTokensRequest, _token_service_pb2.ListTokensResponse]  # type: ignore[assignment]
     """Lists the tokens of one customer, newest first."""
     UpdateToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.UpdateTokenRequest, _token_service_pb2.Token]  # type: ignore[assignment]
-    """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one."""
+    """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+    is. What is left out stays as it is.
+    """
     DeleteToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.DeleteTokenRequest, _token_service_pb2.DeleteTokenResponse]  # type: ignore[assignment]
     """Destroys a token and the card behind it. There is no way back; payments made with it stay, and can be refunded."""
 
@@ -93,7 +97,9 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_service_pb2.UpdateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_service_pb2.Token, _abc.Awaitable[_token_service_pb2.Token]]:
-        """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one."""
+        """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+        is. What is left out stays as it is.
+        """
 
     @_abc_1.abstractmethod
     def DeleteToken(

@@ -15,7 +15,7 @@ from payera.types.v1 import outcome_pb2
 from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
 from gateway_svc.adapters.router.router import GrpcRouter
 from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
-from gateway_svc.application.ports import TokenToKeep
+from gateway_svc.application.ports import DescribedToken, TokenToKeep
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import (
     Attempt,
@@ -358,7 +358,9 @@ async def test_the_vault_tells_what_may_be_shown_of_a_card(identities: Path) -> 
     vault = ScriptedVault({"tok_1"})
     async with vault_server(identities, vault) as address, channel_to(address, identities, "vault_svc") as channel:
         tokens = GrpcCardTokens(channel)
-        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == CARD
+        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(CARD)
+        vault.on_file.add("tok_1")
+        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(CARD, on_file=True)
         with pytest.raises(Refusal) as caught:
             await tokens.describe(merchant_id="mer_1", token="tok_2")
     assert (caught.value.reason, caught.value.metadata) == (Reason.TOKEN_NOT_FOUND, {"token_id": "tok_2"})

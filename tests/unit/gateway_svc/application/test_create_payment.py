@@ -34,6 +34,14 @@ async def test_an_approved_payment_is_begun_sent_and_recorded_once(rig: Rig) -> 
     assert answer.view == await rig.store.get_payment(MERCHANT, rig.only_payment)
 
 
+@pytest.mark.parametrize("on_file", [False, True])
+async def test_the_code_of_a_card_on_file_is_not_required(rig: Rig, *, on_file: bool) -> None:
+    rig.store.need_codes.add(MERCHANT)
+    if on_file:
+        rig.tokens.on_file.add(TOKEN)
+    assert (await rig.pay()).view["code_required"] is not on_file
+
+
 async def test_a_manual_payment_is_authorized(rig: Rig) -> None:
     answer = await rig.pay(manual=True)
     assert (answer.view["status"], answer.view["amount_captured"]) == ("AUTHORIZED", 0)

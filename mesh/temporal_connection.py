@@ -7,8 +7,8 @@ from typing import Final
 from temporalio.client import Client
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from gateway_svc.adapters.temporal.codec import encrypting_converter
 from mesh.keyring import Keyring
+from mesh.temporal_codec import encrypting_converter
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=3)
 _LOGGER: Final = logging.getLogger("payera.temporal")
