@@ -269,6 +269,7 @@ async def rotations(
     path = tmp_path / "codec.json"
     keys = {key_id: b64encode(key).decode() for key_id, key in keyring.keys.items()}
     path.write_bytes(msgspec.json.encode({"active": keyring.active, "keys": keys}))
+    path.chmod(0o600)
     rig = VaultRig(client)
     yield (
         TemporalRotations(client.service_client.config.target_host, "default", path, task_queue=rig.task_queue),

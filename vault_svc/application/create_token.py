@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from vault_svc.application.describe_token import KnownTokens
 from vault_svc.application.keep_card import KeepCard
 from vault_svc.domain.card import Card
-from vault_svc.domain.token import SINGLE_USE_SECONDS, Actor, MerchantId, Token, check_customer_id
+from vault_svc.domain.token import SINGLE_USE_SECONDS, Actor, MerchantId, Token, refuse_card_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class CreateToken:
 
         Raises Refusal(INVALID_FIELD) for a customer's id that looks like a card number, or (UNAVAILABLE).
         """
-        check_customer_id(customer_id)
+        refuse_card_number("customer_id", customer_id)
         token = await self.keep_card(
             merchant_id, card, customer_id=customer_id, life_seconds=SINGLE_USE_SECONDS, actor=actor
         )

@@ -62,6 +62,10 @@ class DataKeys:
         self._active: ExpiringCache[MerchantId, MerchantCipher] = ExpiringCache(
             life_seconds=KEY_LIFE_SECONDS, entries_max=KEYS_IN_MEMORY_MAX, monotonic=monotonic
         )
+        # Wrapped, so of no use by itself.
+        self._newest: ExpiringCache[MerchantId, StoredDataKey | None] = ExpiringCache(
+            life_seconds=KEY_LIFE_SECONDS, none_life_seconds=0, entries_max=KEYS_IN_MEMORY_MAX, monotonic=monotonic
+        )
         # The wrapped bytes are part of the key, so that a replaced row can never be opened with what was cached before.
         self._opening: ExpiringCache[tuple[MerchantId, int, bytes], CardCipher] = ExpiringCache(
             life_seconds=KEY_LIFE_SECONDS, entries_max=KEYS_IN_MEMORY_MAX, monotonic=monotonic
@@ -86,14 +90,28 @@ class DataKeys:
         """Give the active fingerprint key, made when there is none, then one that it replaces."""
         return await self._fingerprint.get_or_load(None, self._load_fingerprint_keys)
 
+    async def have_at_hand(self, merchant_id: MerchantId) -> None:
+        """Unwrap the merchant's active key, if there is one, so that what is under it can be opened.
+
+        Raises Refusal(UNAVAILABLE) while the key provider is down and the key is not in memory.
+        """
+        stored = await self._newest.get_or_load(merchant_id, lambda: self._stored_active(merchant_id))
+        if stored is not None:
+            await self.for_opening(merchant_id, stored)
+
+    async def _stored_active(self, merchant_id: MerchantId) -> StoredDataKey | None:
+        stored: StoredDataKey | int | None = await self._store.active_data_key(merchant_id)
+        return None if isinstance(stored, int) else stored
+
     def forget(self, merchant_id: MerchantId) -> None:
         """Look for the keys of new cards again: another process has replaced one of them."""
         self._active.drop(merchant_id)
+        self._newest.drop(merchant_id)
         self._fingerprint.drop(None)
 
     def drop_expired(self) -> None:
         """Let go of the keys whose time in memory is over, also those that nobody asks for any more."""
-        for cache in (self._active, self._opening, self._fingerprint):
+        for cache in (self._active, self._newest, self._opening, self._fingerprint):
             cache.drop_expired()
 
     async def replace_data_key(
@@ -104,6 +122,7 @@ class DataKeys:
         new = await _asked(self._provider.generate_data_key(data_key_context(merchant_id, version)))
         kept = await self._store.keep_data_key(merchant_id, version, new.wrapped, actor or self._actor)
         self._active.drop(merchant_id)
+        self._newest.drop(merchant_id)
         return kept
 
     async def replace_fingerprint_key(self, key_id: str, actor: str = "") -> tuple[FingerprintKey, ...]:
@@ -120,6 +139,7 @@ class DataKeys:
             stored = await self._store.keep_data_key(merchant_id, stored, new.wrapped, self._actor)
         if stored is None:
             raise Refusal(Reason.UNAVAILABLE)
+        self._newest.put(merchant_id, stored)
         return MerchantCipher(stored.key_version, await self.for_opening(merchant_id, stored))
 
     async def _unwrap(self, merchant_id: MerchantId, stored: StoredDataKey) -> CardCipher:

@@ -12,7 +12,7 @@ from vault_svc.application.ports.card_store import CardRequest, CardStore, KeyDe
 from vault_svc.domain.card import CardDetails, CardSummary
 from vault_svc.domain.sealing import Binding, SealBrokenError, SealedKind, read_code
 from vault_svc.domain.secret_values import CardSecurityCode
-from vault_svc.domain.token import MALFORMED, is_token_id, shown
+from vault_svc.domain.token import MALFORMED, is_token_id, refuse_card_number, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class RevealedCard:
 
 @dataclass(frozen=True, slots=True)
 class Detokenize:
-    """Opens sealed cards. Every call within the rate leaves a record in the audit, also one that finds nothing.
+    """Opens sealed cards. Every call that gets as far as the cards is in the audit, also one that finds nothing.
+
+    A call that is refused for its form, the rate or a key provider that is down has not got so far.
 
     The card verification code is given once and deleted by being given. So an authorization that has to be repeated
     after an unknown outcome goes without a code, and so does the next PSP of a cascade: a code must not outlive its
@@ -42,10 +44,14 @@ class Detokenize:
     async def __call__(self, request: CardRequest) -> RevealedCard:
         """Give the card.
 
-        Raises Refusal(TOKEN_NOT_FOUND), (TOKEN_USED) by another payment, (OVERLOADED) over the rate, and
-        SealBrokenError for a row that was tampered with.
+        Raises Refusal(TOKEN_NOT_FOUND), (TOKEN_USED) by another payment, (OVERLOADED) over the rate, (UNAVAILABLE) with
+        nothing used up, and SealBrokenError for a row that was tampered with.
         """
+        refuse_card_number("merchant_id", request.merchant_id)
+        refuse_card_number("payment_id", request.payment_id)
         self.rate.require(request.merchant_id)
+        # The code is gone once it is taken, so what opens it is made sure of before.
+        await self.keys.have_at_hand(request.merchant_id)
         # Whatever else came in place of a token, say a card number by mistake, must not end up in the audit.
         well_formed = is_token_id(request.token_id)
         try:

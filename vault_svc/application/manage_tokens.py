@@ -13,7 +13,7 @@ from vault_svc.application.ports.card_store import CardChanged, CardStore, KeyDe
 from vault_svc.application.ports.clock import Clock
 from vault_svc.application.ports.customer_store import CustomerStore
 from vault_svc.domain.card import Expiry, check_expiry
-from vault_svc.domain.token import Actor, MerchantId, Token, TokenId, check_customer_id, is_token_id, shown
+from vault_svc.domain.token import Actor, MerchantId, Token, TokenId, is_token_id, refuse_card_number, shown
 
 _TRIES: Final = 5
 
@@ -88,7 +88,7 @@ class AssignCustomer:
 
         Raises Refusal(INVALID_FIELD) for a customer's id that looks like a card number, or (TOKEN_NOT_FOUND).
         """
-        check_customer_id(customer_id)
+        refuse_card_number("customer_id", customer_id)
         require_token_id(token_id)
         if not await self.store.assign_customer(merchant_id, token_id, customer_id, actor):
             raise token_not_found(token_id)

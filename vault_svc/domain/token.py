@@ -71,13 +71,10 @@ def shown(token_id: TokenId) -> str:
     return mask_card_numbers(token_id) if is_token_id(token_id) else MALFORMED
 
 
-def check_customer_id(customer_id: str) -> None:
-    """Refuse with INVALID_FIELD a customer's id that looks like a card number: it is kept and shown as it is."""
-    if contains_card_number(customer_id):
+def refuse_card_number(field: str, text: str) -> None:
+    """Refuse with INVALID_FIELD an id that looks like a card number: ids are kept, shown and audited as they are."""
+    if contains_card_number(text):
         rule = "it looks like a card number."
         raise Refusal(
-            Reason.INVALID_FIELD,
-            violations=[Violation("customer_id", rule)],
-            field="customer_id",
-            detail=f"`customer_id`: {rule}",
+            Reason.INVALID_FIELD, violations=[Violation(field, rule)], field=field, detail=f"`{field}`: {rule}"
         )

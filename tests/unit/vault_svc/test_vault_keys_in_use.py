@@ -298,14 +298,15 @@ class TestFingerprintKeys:
             await vault.another().keep()
 
 
-async def test_a_code_used_up_for_a_card_that_can_not_be_opened_is_lost_rather_than_kept() -> None:
+async def test_a_card_that_can_not_be_opened_yet_is_still_there_with_its_code() -> (
+    None
+):
     vault = Vault()
     token = await vault.keep()
     other = vault.another()
     vault.provider.down = True
     await unavailable(other.detokenize(request_for(token.token_id)))
     vault.provider.down = False
-    # The payment that has the token gets the card, and goes without a code.
-    assert code_of(await other.detokenize(request_for(token.token_id))) is None
+    assert code_of(await other.detokenize(request_for(token.token_id))) == "737"
     vault.store.clock.time += timedelta(hours=25)
     assert (await other.detokenize(request_for(token.token_id))).details.number.reveal() == NUMBER

@@ -1,6 +1,8 @@
 """Cards in, tokens out, cards back: the vault's use cases over its ports in memory."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,8 +11,9 @@ from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.vault.card_store import FakeCardStore
 from tests.fakes.vault.key_store import AuditRecord, FakeKeyStore
-from tests.unit.vault_svc.vaults import ACTOR, ADDRESS, MERCHANT, NUMBER, OTHER_MERCHANT, Vault, code_of
+from tests.unit.vault_svc.vaults import ACTOR, ADDRESS, MERCHANT, NUMBER, OTHER_MERCHANT, Vault, code_of, request_for
 from vault_svc.application.access_rate import MERCHANTS_MAX, AccessRate
+from vault_svc.application.data_keys import KEY_LIFE_SECONDS
 from vault_svc.application.describe_token import TOKENS_LIFE_SECONDS
 from vault_svc.application.purge import Purge
 from vault_svc.domain.token import MerchantId, TokenId
@@ -35,6 +38,51 @@ async def test_the_code_is_given_once_only() -> None:
     assert code_of(await vault.reveal(token.token_id)) == "737"
     assert code_of(await vault.reveal(token.token_id)) is None
     assert vault.store.codes == {}
+
+
+async def test_a_code_is_not_used_up_while_the_key_provider_is_down() -> None:
+    vault = Vault()
+    token = await vault.keep(code="111")
+    other = vault.another()
+    vault.provider.down = True
+    with pytest.raises(Refusal) as caught:
+        await other.reveal(token.token_id)
+    assert caught.value.reason is Reason.UNAVAILABLE
+    vault.provider.down = False
+    assert code_of(await other.reveal(token.token_id)) == "111"
+
+
+async def test_the_key_that_opens_a_code_is_looked_for_before_the_code_is_used_up_also_when_the_key_is_old() -> None:
+    vault = Vault()
+    first = await vault.keep(code="111")
+    other = vault.another()
+    assert code_of(await other.reveal(first.token_id)) == "111"
+    vault.advance(KEY_LIFE_SECONDS + 1)
+    second = await vault.keep(code="222")
+    other.advance(KEY_LIFE_SECONDS - 1)
+    assert code_of(await other.reveal(second.token_id)) == "222"
+    third = await vault.keep(code="333")
+    other.advance(2)
+    vault.provider.down = True
+    with pytest.raises(Refusal):
+        await other.reveal(third.token_id)
+    vault.provider.down = False
+    assert code_of(await other.reveal(third.token_id)) == "333"
+
+
+@pytest.mark.parametrize("field", ["payment_id", "merchant_id"])
+async def test_a_card_number_in_place_of_an_id_gets_into_no_audit(field: str) -> None:
+    vault = Vault()
+    token = await vault.keep()
+    before = list(vault.store.keys.audit)
+    changed: dict[str, Any] = {field: NUMBER}
+    request = replace(request_for(token.token_id), **changed)
+    with pytest.raises(Refusal) as caught:
+        await vault.detokenize(request)
+    assert caught.value.reason is Reason.INVALID_FIELD
+    assert [violation.field for violation in caught.value.violations] == [field]
+    assert NUMBER not in repr(caught.value.__dict__)
+    assert vault.store.keys.audit == before
 
 
 async def test_a_code_is_not_given_after_its_time() -> None:
@@ -151,15 +199,16 @@ async def test_a_card_number_as_a_customers_id_is_refused_and_nothing_kept(custo
 
 async def test_detokenizing_costs_one_call_and_describing_none_after_the_creation() -> None:
     vault = Vault()
-    token = await vault.keep()
+    token, other = await vault.keep(), vault.another()
     vault.store.calls.clear()
     vault.store.keys.calls.clear()
     await vault.describe.for_payment(MERCHANT, token.token_id)
     await vault.reveal(token.token_id)
-    # A process that has never seen the merchant needs no more.
-    await vault.another().reveal(token.token_id)
-    assert vault.store.calls == ["take_card", "take_card"]
-    assert vault.store.keys.calls == []
+    # A process that has never seen the merchant looks for its key once, before anything is used up.
+    await other.reveal(token.token_id)
+    await other.reveal(token.token_id)
+    assert vault.store.calls == ["take_card"] * 3
+    assert vault.store.keys.calls == ["active_data_key"]
 
 
 async def test_no_card_is_kept_while_a_store_is_down() -> None:

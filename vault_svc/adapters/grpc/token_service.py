@@ -18,7 +18,7 @@ from vault_svc.application.manage_tokens import AssignCustomer, DeleteToken, Lis
 from vault_svc.application.ports.clock import Clock
 from vault_svc.domain.bin_table import BinTables
 from vault_svc.domain.card import Expiry
-from vault_svc.domain.token import Actor, MerchantId, TokenId, check_customer_id
+from vault_svc.domain.token import Actor, MerchantId, TokenId, refuse_card_number
 
 SERVICE_NAME: Final = vault_pb2.DESCRIPTOR.services_by_name["TokenService"].full_name
 DEFAULT_PAGE_SIZE: Final = 50
@@ -98,7 +98,7 @@ class TokenService(vault_grpc.TokenServiceServicer):
         merchant_id, token_id = MerchantId(principal.merchant_id), TokenId(request.token_id)
         expiry = _expiry_of(request)
         # What may be refused comes first: a refusal has changed nothing.
-        check_customer_id(request.customer_id)
+        refuse_card_number("customer_id", request.customer_id)
         token = None
         if expiry is not None:
             token = await self._use.update(merchant_id, token_id, expiry, _actor(principal))

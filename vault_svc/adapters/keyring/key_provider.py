@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import secrets
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from mesh.private_files import NotPrivateError, read_private
 from vault_svc.application.ports.key_provider import (
     KeyDescription,
     KeyState,
@@ -26,8 +26,6 @@ _ALGORITHM: Final = "AES-256-GCM"
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _WRAPPED_BYTES: Final = _NONCE_BYTES + _KEY_BYTES + 16
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_FILE_BYTES_MAX: Final = 64 * 1024
 
 
 class KeyringError(Exception):
@@ -127,7 +125,11 @@ def load_keyring(path: Path, *, environment: str) -> FileKeyProvider:
     if environment == "prod":
         message = "keys from a file are for development: production needs a key management service"
         raise KeyringError(message)
-    content = _read_private(path)
+    try:
+        content = read_private(path)
+    except NotPrivateError as error:
+        message = f"the keyring {path} {error}"
+        raise KeyringError(message) from None
     try:
         file = msgspec.json.decode(content, type=_KeyringFile)
     except msgspec.DecodeError:
@@ -161,24 +163,6 @@ def create_keyring(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(content + "\n")
-
-
-def _read_private(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            # Asked of the open file, so that it can't be exchanged between the check and the reading.
-            mode = os.fstat(file.fileno()).st_mode
-            if mode & _OTHERS:
-                message = f"the keyring {path} may be read by others: chmod 600 it"
-                raise KeyringError(message)
-            content = file.read(_FILE_BYTES_MAX + 1)
-    except OSError as error:
-        message = f"the keyring {path} can't be read: {error.strerror}"
-        raise KeyringError(message) from None
-    if len(content) > _FILE_BYTES_MAX:
-        message = f"the keyring {path} is larger than {_FILE_BYTES_MAX} bytes"
-        raise KeyringError(message)
-    return content
 
 
 def _decode(key_id: str, text: str) -> SecretKey:
