@@ -80,7 +80,9 @@ async def serve(settings: VaultSettings, stop: asyncio.Event) -> None:
     _add_operators_services(server, parts, settings)
     stop_metrics = serve_metrics(settings.metrics_listen, metrics)
     await database.open()
-    purge = asyncio.create_task(purge_every_minute(Purge(parts.store, parts.keys), stop, logger))
+    purge = asyncio.create_task(
+        purge_every_minute(Purge(parts.store, parts.keys, PostgresOperationStore(parts.database)), stop, logger)
+    )
     try:
         await server.start()
         logger.info("vault started", listen=settings.listen)

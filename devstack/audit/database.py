@@ -54,9 +54,15 @@ _RULES: Final = """
     INNER JOIN pg_class AS kept ON kept.oid = rule.ev_class
     INNER JOIN pg_namespace AS home ON home.oid = kept.relnamespace
     WHERE home.nspname = 'vault' AND kept.relname = %s"""
+#: PostgreSQL keeps the words of a setting as they were typed. One for the auditor alone, `origin` too, would hide the
+#: server's from this session: none is as it was made, whatever it says.
 _REPLICAS: Final = """
-    SELECT count(*) FROM pg_db_role_setting
-    WHERE 'session_replication_role=replica' = ANY(setconfig) OR 'session_replication_role=local' = ANY(setconfig)"""
+    SELECT count(*)
+    FROM pg_db_role_setting AS kept
+    CROSS JOIN unnest(kept.setconfig) AS setting
+    WHERE lower(split_part(setting, '=', 1)) = 'session_replication_role'"""
+_SESSION: Final = "SELECT lower(current_setting('session_replication_role'))"
+_LOUD: Final = "origin"
 
 
 class AuditDatabase:
@@ -95,10 +101,18 @@ class AuditDatabase:
             found.append(Finding(FindingKind.GUARD_MISSING, evidence=f"primary key of vault.{_TABLE}"))
         if self._count(_RULES, _TABLE):
             found.append(Finding(FindingKind.GUARD_CHANGED, evidence=f"vault.{_TABLE} has a rewrite rule"))
-        if self._count(_REPLICAS):
-            evidence = "session_replication_role is set for a role or database, so that triggers stay silent"
-            found.append(Finding(FindingKind.GUARD_DISABLED, evidence=evidence))
+        found += self._silences()
         return found
+
+    def _silences(self) -> list[Finding]:
+        """Say where triggers may be told to stay silent: for a role or database, or for the whole server."""
+        places = ["a role or database"] if self._count(_REPLICAS) else []
+        if self._rows(_SESSION)[0][0] != _LOUD:
+            places.append("the auditor's own session, so for the whole server")
+        if not places:
+            return []
+        evidence = f"session_replication_role is set for {' and '.join(places)}: triggers can stay silent"
+        return [Finding(FindingKind.GUARD_DISABLED, evidence=evidence)]
 
     def _count(self, statement: str, *arguments: object) -> int:
         return int(self._rows(statement, *arguments)[0][0])

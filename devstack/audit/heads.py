@@ -4,12 +4,13 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from devstack.audit.errors import HeadsUnavailableError
+from devstack.audit.verification import RETENTION
 from mesh.topics import AUDIT_HEADS
 from vault_svc.adapters.kafka.heads_message import UnreadableHeadsError, heads_of
 from vault_svc.domain.audit import Finding, FindingKind, Findings, PublishedHeads
@@ -18,8 +19,6 @@ REQUEST_SECONDS: Final = 10.0
 
 _POLL_SECONDS: Final = 0.5
 _PARTITION: Final = 0
-#: Kafka removes what has lain for as long as declared; the first that it keeps is then hardly younger.
-_RETENTION: Final = timedelta(milliseconds=AUDIT_HEADS.sizing["prod"].retention_ms) - timedelta(days=2)
 
 
 class PublishedTopic:
@@ -58,7 +57,7 @@ class PublishedTopic:
             offset = message.offset()
             assert offset is not None  # noqa: S101 - it is one that Kafka gave
             kept_at = datetime.fromtimestamp(message.timestamp()[1] / 1000, tz=UTC)
-            if offset == self._low and self._low and datetime.now(UTC) - kept_at < _RETENTION:
+            if offset == self._low and self._low and datetime.now(UTC) - kept_at < RETENTION:
                 self._removed(0, self._low - 1, f"the oldest that is kept is of {kept_at:%Y-%m-%d}")
             if offset > expected:
                 self._removed(expected, offset - 1, "missing in the middle")

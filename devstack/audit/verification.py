@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from devstack.audit.errors import CannotVerifyError, HeadsUnavailableError
+from mesh.topics import AUDIT_HEADS
 from vault_svc.domain.audit import (
     CHAINS,
     AuditRecord,
@@ -25,9 +26,13 @@ PAGE: Final = 1_000
 PAGES_PAST_HEAD: Final = 20
 #: Heads are published every hour at least: after this time without, nobody publishes.
 SILENCE: Final = timedelta(hours=2)
+#: Kafka removes what has lain for as long as declared; the first that it keeps is then hardly younger.
+RETENTION: Final = timedelta(milliseconds=AUDIT_HEADS.sizing["prod"].retention_ms) - timedelta(days=2)
 
 _BEFORE_ALL: Final = -(2**63)
 _BEHIND_ALL: Final = 2**63
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 Progress = Callable[[int, int], None]
 
@@ -94,7 +99,7 @@ def verify(
         verification.run(published, since=since)
     except CannotVerifyError as error:
         verification.outcome.unverified.append(error)
-    return verification.finish(now or datetime.now(UTC))
+    return verification.finish(now or datetime.now(UTC), since=since)
 
 
 class _Verification:
@@ -125,8 +130,10 @@ class _Verification:
             self._begin(None)
         self._end()
 
-    def finish(self, now: datetime) -> Outcome:
+    def finish(self, now: datetime, *, since: bool) -> Outcome:
         """Give the outcome."""
+        if not since:
+            self._compare_beginnings(now)
         self.outcome.add(self._publications.findings)
         for chain in self._chains.values():
             self.outcome.add(chain.check.close())
@@ -137,6 +144,26 @@ class _Verification:
                 HeadsUnavailableError(message, "see that the vault's worker runs: payera status")
             )
         return self.outcome
+
+    def _compare_beginnings(self, now: datetime) -> None:
+        """Find a topic that was made anew: it begins long after the first record, and after all that Kafka lets go.
+
+        What was removed from a topic that was not made anew is missing from its offsets: `PublishedTopic` looks there.
+        """
+        oldest = self.outcome.oldest
+        begun = [(chain.begun_us, number) for number, chain in self._chains.items() if chain.begun_us is not None]
+        if oldest is None or oldest.offset or not begun:
+            return
+        first_us, number = min(begun)
+        # Compared as numbers: what somebody has written into a row may be in no calendar.
+        latest = max(first_us, _microseconds(now - RETENTION)) + SILENCE // _MICROSECOND
+        oldest_us = _microseconds(oldest.kept_at)
+        if oldest_us > latest:
+            evidence = (
+                f"the oldest is of {_text(oldest_us)}, chain {number} begins at {_text(first_us)}: "
+                "the topic was made anew, or nobody published until then"
+            )
+            self.outcome.findings.append(Finding(FindingKind.HEADS_REMOVED, evidence=evidence))
 
     def _begin(self, start: PublishedHeads | None) -> None:
         self.outcome.start = start
@@ -182,6 +209,8 @@ class _Chain:
 
     def __init__(self, audit: Audit, start: ChainHead, count: Callable[[int], None]) -> None:
         self.check = ChainCheck(start)
+        #: When its first record was written, in microseconds since 1970; None before that was read.
+        self.begun_us: int | None = None
         self._audit = audit
         self._count = count
         self._page: deque[AuditRecord] = deque()
@@ -233,6 +262,8 @@ class _Chain:
             page = self._audit.records(self.check.chain, self._read, PAGE)
             self._page.extend(page)
             if page:
+                if self._read == _BEFORE_ALL:
+                    self.begun_us = page[0].recorded_us
                 self._read = page[-1].sequence
                 self._count(len(page))
         return bool(self._page)
@@ -243,3 +274,14 @@ class _Chain:
             return first_head(self.check.chain).hash
         found = self._audit.records(self.check.chain, sequence - 1, 1)
         return found[0].hash if found and found[0].sequence == sequence else None
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _text(microseconds: int) -> str:
+    try:
+        return f"{_EPOCH + microseconds * _MICROSECOND:%Y-%m-%dT%H:%M:%SZ}"
+    except OverflowError:
+        return f"{microseconds} us"

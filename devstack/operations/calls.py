@@ -53,7 +53,10 @@ class Vault:
         self._rpcs: dict[str, Any] = {
             name: getattr(stub, name)
             for stub, names in (
-                (operations, ("RequestOperation", "ApproveOperation", "ListOperations", "DestroyDataKey")),
+                (
+                    operations,
+                    ("RequestOperation", "ApproveOperation", "CancelOperation", "ListOperations", "DestroyDataKey"),
+                ),
                 (transfers, ("ExportCards", "GetImportKey", "ImportCards")),
             )
             for name in names

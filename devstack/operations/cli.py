@@ -42,7 +42,7 @@ def request(
     key_version: int | None,
     key_file: TextIO | None,
 ) -> None:
-    """Ask for an operation. It is good for a day, and needs two approvals with different keys."""
+    """Ask for an operation. It needs two approvals, is begun within a day, and ends seven days later."""
     from payera.vault.v1 import key_service_pb2 as contract
 
     wanted = contract.RequestOperationRequest(
@@ -79,6 +79,23 @@ def approve(home: Path | None, operation_id: str, yes: bool, key_file: TextIO | 
         click.echo(f"next:  {NEXT_STEPS[made.kind].format(id=made.id)}")
     elif made.state == "requested":
         click.echo(f"next:  one more approval, with another key: payera operations approve {made.id}")
+
+
+@operations.command()
+@click.argument("operation_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Cancel without being asked.")
+@key_option
+@click.pass_obj
+def cancel(home: Path | None, operation_id: str, yes: bool, key_file: TextIO | None) -> None:
+    """Take back an operation that this key requested, approved or began, however far it is. There is no way back."""
+    from payera.vault.v1 import key_service_pb2 as contract
+
+    with vault_of(home, key_file) as vault:
+        _show(vault.operation(operation_id))
+        if not yes:
+            click.confirm("Cancel this?", abort=True)
+        made = vault.call("CancelOperation", contract.CancelOperationRequest(operation_id=operation_id))
+    click.echo(f"{made.id} is {made.state}; what it gave or took so far stays where it is")
 
 
 @operations.command("list")
@@ -135,6 +152,8 @@ def _show(operation: "contract.ControlledOperation") -> None:
     ]
     if operation.state in ("requested", "approved"):
         rows.append(("begin before", _time(operation.expire_time)))
+    if operation.state == "begun":
+        rows.append(("ends", _time(operation.expire_time)))
     if operation.public_key_digest:
         rows.append(("key digest", operation.public_key_digest))
     if operation.key_version:

@@ -39,13 +39,14 @@ PRIVATE = SealedImportKey(WrappedKey("kek_1", secrets.token_bytes(60)), secrets.
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The stores, the way to let a day pass for an operation, and the audit's actions and outcomes about one."""
+    """The stores, the ways to let an operation's time and a data key's minute pass, and what the audit has of one."""
 
     operations: OperationStore
     transfers: TransferStore
     cards: CardStore
     keys: KeyStore
     expire: Callable[[str], None]
+    settle_keys: Callable[[MerchantId], None]
     audit: Callable[[str], Sequence[tuple[str, str, str]]]
     parameters: Callable[[str], dict[str, Any]]
 
@@ -117,12 +118,19 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     def expire(operation_id: str) -> None:
         ask("UPDATE vault.controlled_operation SET expires_at = now() WHERE operation_id = %s", operation_id)
 
+    def settle_keys(merchant_id: MerchantId) -> None:
+        ask(
+            "UPDATE vault.data_key SET state_changed_at = now() - interval '1 minute' WHERE merchant_id = %s",
+            merchant_id,
+        )
+
     yield Subject(
         PostgresOperationStore(database),
         PostgresTransferStore(database),
         PostgresCardStore(database),
         PostgresKeyStore(database),
         expire,
+        settle_keys,
         lambda operation_id: [
             (action, outcome, actor)
             for action, outcome, actor in ask(
@@ -151,6 +159,7 @@ def fake_subject() -> Subject:
         cards,
         cards.keys,
         expire,
+        lambda _merchant_id: cards.keys.just_retired.clear(),
         lambda operation_id: [
             (record.action, record.outcome, record.actor)
             for record in cards.audit

@@ -72,9 +72,9 @@ async def test_a_key_is_found_by_its_hash_until_revoked_and_after(store: Store) 
     assert await refusal_of(store.revoke_api_key(new_id("key"))) is Reason.API_KEY_NOT_FOUND
 
 
-async def test_an_operators_key_has_no_merchant(store: Store) -> None:
-    view = await store.create_api_key(api_key(None, KeyScope.OPERATOR))
-    assert (view["merchant_id"], view["scope"]) == (None, 3)
+@pytest.mark.parametrize("scope", KeyScope)
+async def test_no_key_is_made_without_a_merchant_so_that_none_is_an_operators(store: Store, scope: KeyScope) -> None:
+    assert await refusal_of(store.create_api_key(api_key(None, scope))) is Reason.MERCHANT_NOT_FOUND
 
 
 async def test_keys_are_listed_newest_first_and_limited(store: Store) -> None:

@@ -46,6 +46,7 @@ async def test_what_nobody_requested_is_not_there(subject: Subject) -> None:
     assert await subject.operations.get("") is None
     assert await subject.operations.approve(missing, FIRST) is False
     assert await subject.operations.begin(missing, EXPORT, WORKER) is None
+    assert await subject.operations.cancel(missing, WORKER) is False
     assert await subject.operations.finish(missing, WORKER, "") is False
     assert await subject.operations.destroy_data_key(missing, WORKER) is None
     assert await subject.operations.cards_to_export(missing, WORKER, "", 10) is None
@@ -90,11 +91,92 @@ async def test_an_expired_operation_is_neither_approved_nor_begun(subject: Subje
         await subject.operations.begin(operation_id, EXPORT, WORKER)
 
 
-async def test_what_was_begun_in_time_goes_on(subject: Subject) -> None:
+async def test_what_was_begun_goes_on_for_seven_days(subject: Subject) -> None:
     operation_id, merchant_id = await subject.approved(EXPORT)
+    requested = await subject.operations.get(operation_id)
+    await subject.operations.begin(operation_id, EXPORT, WORKER)
+    begun = await subject.operations.get(operation_id)
+    assert requested is not None
+    assert begun is not None
+    assert timedelta(days=7) <= begun.expires_at - requested.requested_at < timedelta(days=7, minutes=5)
+    assert await subject.operations.begin(operation_id, EXPORT, WORKER) == merchant_id
+
+
+async def test_what_was_begun_and_is_over_is_not_gone_on_with_and_not_finished(subject: Subject) -> None:
+    operation_id, _ = await subject.approved(EXPORT)
     await subject.operations.begin(operation_id, EXPORT, WORKER)
     subject.expire(operation_id)
-    assert await subject.operations.begin(operation_id, EXPORT, WORKER) == merchant_id
+    with pytest.raises(NotReady):
+        await subject.operations.begin(operation_id, EXPORT, WORKER)
+    with pytest.raises(NotReady):
+        await subject.operations.cards_to_export(operation_id, WORKER, "", 10)
+    assert await subject.operations.finish(operation_id, WORKER, "") is False
+
+
+async def test_an_import_that_is_over_takes_no_card_and_is_closed_with_its_private_key(subject: Subject) -> None:
+    operation_id, merchant_id = await subject.approved(IMPORT)
+    await subject.transfers.keep_import_key(operation_id, KEY, PRIVATE, WORKER)
+    subject.expire(operation_id)
+    card = await subject.card(merchant_id)
+    with pytest.raises(NotReady):
+        await subject.transfers.keeper(operation_id, "line-1").keep_card(card)
+    while await subject.operations.end_overdue(1000):
+        pass
+    kept = await subject.operations.get(operation_id)
+    assert kept is not None
+    assert kept.finished_at is not None
+    assert kept.finished_at >= kept.expires_at
+    assert "private_key" not in subject.parameters(operation_id)
+    assert subject.audit(operation_id)[-1] == ("import_cards", "lapsed", "vault_svc")
+    with pytest.raises(NotReady):
+        await subject.operations.begin(operation_id, IMPORT, WORKER)
+
+
+async def test_who_had_a_part_in_an_operation_takes_it_back_and_nobody_goes_on(subject: Subject) -> None:
+    for actor in (ASKER, FIRST, SECOND, WORKER):
+        operation_id, merchant_id = await subject.approved(IMPORT)
+        await subject.transfers.keep_import_key(operation_id, KEY, PRIVATE, WORKER)
+        card = await subject.card(merchant_id)
+        assert await subject.operations.cancel(operation_id, actor)
+        assert await subject.operations.cancel(operation_id, actor)
+        kept = await subject.operations.get(operation_id)
+        assert kept is not None
+        assert kept.cancelled_by == actor.name
+        assert "private_key" not in subject.parameters(operation_id)
+        assert subject.audit(operation_id)[-1] == ("cancel_operation", "cancelled", actor.name)
+        for call in (
+            subject.operations.approve(operation_id, ASKER),
+            subject.operations.begin(operation_id, IMPORT, WORKER),
+            subject.transfers.keeper(operation_id, "line-1").keep_card(card),
+        ):
+            with pytest.raises(NotReady):
+                await call
+        assert await subject.operations.finish(operation_id, WORKER, "") is False
+
+
+async def test_who_had_no_part_in_it_and_what_is_over_cancels_nothing(subject: Subject) -> None:
+    operation_id, _ = await subject.approved(EXPORT)
+    with pytest.raises(NotReady):
+        await subject.operations.cancel(operation_id, WORKER)
+    await subject.operations.begin(operation_id, EXPORT, WORKER)
+    assert await subject.operations.finish(operation_id, WORKER, "")
+    with pytest.raises(NotReady):
+        await subject.operations.cancel(operation_id, WORKER)
+    kept = await subject.operations.get(operation_id)
+    assert kept is not None
+    assert kept.cancelled_by == ""
+
+
+async def test_what_is_requested_or_still_goes_on_is_not_closed(subject: Subject) -> None:
+    begun, _ = await subject.approved(EXPORT)
+    await subject.operations.begin(begun, EXPORT, WORKER)
+    waiting, _ = await subject.approved(EXPORT)
+    subject.expire(waiting)
+    await subject.operations.end_overdue(1000)
+    for operation_id in (begun, waiting):
+        kept = await subject.operations.get(operation_id)
+        assert kept is not None
+        assert kept.finished_at is None
 
 
 async def test_that_it_was_begun_is_recorded_once(subject: Subject) -> None:
@@ -200,6 +282,10 @@ async def test_a_data_key_is_destroyed_with_its_cards(subject: Subject) -> None:
     new = await subject.card(merchant_id)
     await subject.cards.keep_card(new)
     operation_id, _ = await subject.approved(DESTROY, merchant_id, key_version=1)
+    # Until whoever saw the old key active has certainly kept its card.
+    with pytest.raises(NotReady):
+        await subject.operations.destroy_data_key(operation_id, WORKER)
+    subject.settle_keys(merchant_id)
     assert await subject.operations.destroy_data_key(operation_id, WORKER) == 3
     exported, _ = await subject.approved(EXPORT, merchant_id)
     cards = await subject.operations.cards_to_export(exported, WORKER, "", 10)
@@ -218,6 +304,7 @@ async def test_a_key_that_seals_new_cards_is_not_destroyed_until_it_is_replaced(
         await subject.operations.destroy_data_key(operation_id, WORKER)
     await subject.cards.keep_card(await subject.card(merchant_id))
     await subject.keys.keep_data_key(merchant_id, 2, wrapped_key(), "test")
+    subject.settle_keys(merchant_id)
     assert await subject.operations.destroy_data_key(operation_id, WORKER) == 2
 
 
@@ -234,6 +321,7 @@ async def test_a_key_is_not_destroyed_without_two_approvers(subject: Subject) ->
     merchant_id = MerchantId(new_id("mer"))
     await subject.cards.keep_card(await subject.card(merchant_id))
     await subject.keys.keep_data_key(merchant_id, 2, wrapped_key(), "test")
+    subject.settle_keys(merchant_id)
     operation_id, _ = await subject.requested(DESTROY, merchant_id, key_version=1)
     await subject.operations.approve(operation_id, FIRST)
     for actor in (FIRST, ASKER):

@@ -56,6 +56,7 @@ def forget_calls(edge: Edge) -> None:
         ),
         ("GET", "/v1/controlled_operations?page_token=abc", None, "ListOperations", {"page_token": "abc"}),
         ("POST", "/v1/controlled_operations/cop_1:approve", {}, "ApproveOperation", {"operation_id": "cop_1"}),
+        ("POST", "/v1/controlled_operations/cop_1:cancel", {}, "CancelOperation", {"operation_id": "cop_1"}),
         ("POST", "/v1/controlled_operations/cop_1:destroy_data_key", {}, "DestroyDataKey", {"operation_id": "cop_1"}),
     ],
 )

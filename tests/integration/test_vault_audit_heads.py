@@ -5,8 +5,8 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -25,13 +25,14 @@ from mesh import topics
 from mesh.database import Database
 from mesh.identifiers import new_id
 from tests.fakes.log import FakeLog
+from tests.fakes.vault.audit import record_after
 from vault_svc.adapters.kafka.heads_message import message_of
 from vault_svc.adapters.kafka.heads_publisher import KafkaAuditHeads
 from vault_svc.adapters.kafka.metrics import AuditHeadMetrics
 from vault_svc.adapters.postgres.audit_heads import PostgresAuditHeads
 from vault_svc.adapters.system_clock import SystemClock
 from vault_svc.application.publish_audit_heads import PublishAuditHeads, publish_audit_heads
-from vault_svc.domain.audit import ChainHead
+from vault_svc.domain.audit import ChainHead, first_head
 
 pytestmark = pytest.mark.integration
 
@@ -65,10 +66,25 @@ class Bench:
             " hash = sha256(convert_to('payera.vault.audit.v1/' || chain, 'UTF8'))",
         )
         self.start_kafka()
+        self.make_topic_anew()
+
+    def make_topic_anew(self) -> None:
+        """Delete the topic and declare it again, as an administrator of Kafka can."""
         client = AdminClient({"bootstrap.servers": self.bootstrap})
         client.delete_topics([TOPIC], operation_timeout=10)[TOPIC].result(10)
         self.until(lambda: TOPIC not in client.list_topics(timeout=10).topics, "the topic goes")
         topics.declare(self.bootstrap, lambda _: None)
+
+    def write_record(self, *, hours_ago: float) -> None:
+        """Write the first record of chain 9 as the vault did some hours ago."""
+        moment = datetime.now(UTC) - timedelta(hours=hours_ago)
+        record = record_after(first_head(9), recorded_us=int(moment.timestamp()) * 1_000_000)
+        self.execute(
+            "INSERT INTO vault.audit_record VALUES"
+            " (%s, %s, to_timestamp(0) + %s * interval '1 microsecond', %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            arguments=astuple(record),
+        )
+        self.execute("UPDATE vault.audit_chain SET sequence = 1, hash = %s WHERE chain = 9", arguments=(record.hash,))
 
     def execute(self, *statements: str, arguments: Any = None) -> None:
         with psycopg.connect(self.stack.configuration.administrator_url) as connection:
@@ -313,6 +329,28 @@ async def test_heads_removed_from_kafka_before_their_time_are_found(bench: Bench
     code, document = bench.verify()
     assert (code, [finding["kind"] for finding in document["findings"]]) == (1, ["heads_removed"])
     assert "no heads are published" in document["not_verified"][0]["text"]
+
+
+async def test_a_topic_deleted_and_made_anew_is_found(bench: Bench) -> None:
+    bench.write_record(hours_ago=3)
+    bench.access(5)
+    await published(bench)
+    bench.make_topic_anew()
+    await published(bench)
+    code, document = bench.verify()
+    assert (code, document["result"]) == (1, "tampered")
+    (finding,) = document["findings"]
+    assert (finding["kind"], finding["chain"]) == ("heads_removed", None)
+    assert "chain 9 begins at" in finding["evidence"]
+    # From its new beginning on there is nothing to find.
+    await asyncio.sleep(0.05)
+    assert bench.verify("--since", datetime.now(UTC).isoformat())[0] == 0
+
+
+async def test_a_topic_made_anew_soon_after_the_first_record_is_like_a_new_installation(bench: Bench) -> None:
+    bench.write_record(hours_ago=1)
+    await published(bench)
+    assert bench.verify()[0] == 0
 
 
 class TestOutOfReach:

@@ -1,5 +1,6 @@
 """Whatever a superuser does to the audit in the real PostgreSQL, `payera audit verify` finds it, and where."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime
@@ -368,6 +369,53 @@ class TestGuards:
         outcome = scene.outcome()
         assert [finding.kind.value for finding in outcome.findings] == [kind]
         assert outcome.exit_code == 1
+
+    @pytest.mark.parametrize(
+        ("silence", "undo"),
+        [
+            (
+                "ALTER ROLE vault_svc SET session_replication_role = 'REPLICA'",
+                "ALTER ROLE vault_svc RESET session_replication_role",
+            ),
+            (
+                "ALTER ROLE vault_svc IN DATABASE {name} SET session_replication_role = 'Replica'",
+                "ALTER ROLE vault_svc IN DATABASE {name} RESET session_replication_role",
+            ),
+            # Whatever the server has, the auditor alone would not see it.
+            (
+                "ALTER ROLE vault_auditor SET session_replication_role = origin",
+                "ALTER ROLE vault_auditor RESET session_replication_role",
+            ),
+            (
+                "ALTER SYSTEM SET session_replication_role = 'replica'",
+                "ALTER SYSTEM RESET session_replication_role",
+            ),
+        ],
+    )
+    def test_triggers_silenced_for_a_role_or_the_whole_server(self, scene: Scene, silence: str, undo: str) -> None:
+        # These are the server's, not the copy's: they are taken back whatever happens.
+        with psycopg.connect(scene.vault.admin_url, autocommit=True) as connection:
+            try:
+                connection.execute(silence.format(name=scene.vault.name).encode())
+                connection.execute("SELECT pg_reload_conf()")
+                self._until_loaded(scene, silenced="ALTER SYSTEM" in silence)
+                outcome = scene.outcome()
+            finally:
+                connection.execute(undo.format(name=scene.vault.name).encode())
+                connection.execute("SELECT pg_reload_conf()")
+                self._until_loaded(scene, silenced=False)
+        assert [finding.kind.value for finding in outcome.findings] == ["guard_disabled"]
+        assert scene.spans() == []
+
+    @staticmethod
+    def _until_loaded(scene: Scene, *, silenced: bool) -> None:
+        """Wait until new sessions have the server's setting: it reads its files a moment after it is asked to."""
+        wanted = "replica" if silenced else "origin"
+        for _ in range(100):
+            if scene.vault.execute("SHOW session_replication_role") == [(wanted,)]:
+                return
+            time.sleep(0.05)
+        pytest.fail("the server did not load its setting")
 
     def test_a_guard_that_is_even_stricter_is_fine(self, scene: Scene) -> None:
         scene.vault.execute("ALTER TABLE vault.audit_record ENABLE ALWAYS TRIGGER audit_record_append_only")

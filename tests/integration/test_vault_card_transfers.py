@@ -269,7 +269,7 @@ async def test_a_wrong_key_is_refused_with_its_rule(old: VaultDesk, tmp_path: Pa
     assert result.exit_code == 1
 
 
-async def test_a_key_is_destroyed_by_command_after_two_approvals(old: VaultDesk) -> None:
+async def test_a_key_is_destroyed_by_command_after_two_approvals(places: tuple[Place, Place], old: VaultDesk) -> None:
     merchant_id = new_id("mer")
     await old.keep(merchant_id, NUMBER)
     operation_id = await old.approved("destroy_data_key", merchant_id, "--key-version", "1")
@@ -277,7 +277,29 @@ async def test_a_key_is_destroyed_by_command_after_two_approvals(old: VaultDesk)
     assert result.exit_code == 1
     assert "rotate it first" in result.output
     await old.parts.keys.replace_data_key(MerchantId(merchant_id), 1)
+    result = await old.payera("operations", "destroy-key", operation_id, "--yes")
+    assert result.exit_code == 1
+    assert "try again in a minute" in result.output
+    with psycopg.connect(places[0].server.admin_url) as connection:
+        connection.execute(
+            "UPDATE vault.data_key SET state_changed_at = now() - interval '1 minute' WHERE merchant_id = %s",
+            (merchant_id,),
+        )
     assert "1 card can never be read again" in await old.good("operations", "destroy-key", operation_id, "--yes")
+
+
+async def test_an_operation_is_cancelled_by_command_by_one_who_had_a_part_in_it(old: VaultDesk) -> None:
+    operation_id = await old.approved("import_cards", new_id("mer"))
+    result = await old.payera("operations", "cancel", operation_id, "--yes", key=OPERATOR_KEYS[2])
+    assert result.exit_code == 1
+    assert "neither requested nor approved nor begun with this key" in result.output
+    await old.good("cards", "import-key", "--operation", operation_id)
+    assert "  ends " in await old.good("operations", "list")
+    said = await old.good("operations", "cancel", operation_id, "--yes", key=OPERATOR_KEYS[1])
+    assert f"{operation_id} is cancelled" in said
+    result = await old.payera("cards", "import-key", "--operation", operation_id)
+    assert result.exit_code == 1
+    assert "it was cancelled" in result.output
 
 
 async def test_without_a_vault_the_way_to_one_is_shown(tmp_path: Path, old: VaultDesk) -> None:

@@ -26,6 +26,7 @@ VAULT = BOTH | {
     *("purge_card_codes", "purge_expired_tokens", "key_inventory", "cards_to_export", "destroy_data_key"),
     *("request_operation", "approve_operation", "begin_operation", "finish_operation", "list_operations"),
     *("keep_import_key", "keep_imported_card", "key_encryption_keys", "assign_customer"),
+    *("cancel_operation", "end_operations"),
 }
 WORKER = BOTH | {
     *("merchants_to_rotate", "cards_to_reseal", "destroy_idle_data_keys", "keys_to_rewrap", "rewrap_key"),

@@ -262,6 +262,10 @@ class FakeVaultKeys(
         self._log.record("ApproveOperation", context, request)
         return key_service_pb2.ControlledOperation(id=request.operation_id, state="approved")
 
+    async def CancelOperation(self, request: key_service_pb2.CancelOperationRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("CancelOperation", context, request)
+        return key_service_pb2.ControlledOperation(id=request.operation_id, state="cancelled")
+
     async def ListOperations(self, request: key_service_pb2.ListOperationsRequest, context: Context) -> Any:  # noqa: N802
         self._log.record("ListOperations", context, request)
         return key_service_pb2.ListOperationsResponse()

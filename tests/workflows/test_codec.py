@@ -38,7 +38,7 @@ def test_wrong_keyring_is_refused_without_telling_its_content(tmp_path: Path, co
     path = tmp_path / "codec.json"
     path.write_text(content, encoding="utf-8")
     path.chmod(0o600)
-    with pytest.raises(KeyringError, match="wrong|not of the form") as raised:
+    with pytest.raises(KeyringError, match=r"wrong|not of the form") as raised:
         load_keyring(path)
     assert str(path) in str(raised.value)
     assert "c2hvcnQ" not in str(raised.value)

@@ -35,6 +35,7 @@ class OperationState(StrEnum):
     BEGUN = "begun"
     FINISHED = "finished"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class OperationRequest:
 
 @dataclass(frozen=True, slots=True)
 class ControlledOperations:
-    """Requests, approvals and the list. Who approves is told by the API key; which people have which keys is not."""
+    """Requests, approvals, cancellations, the list. Who approves is told by the API key, not which people have it."""
 
     store: OperationStore
     envelopes: CardEnvelopes
@@ -67,6 +68,17 @@ class ControlledOperations:
         require_operation_id(operation_id)
         try:
             found = await self.store.approve(operation_id, actor)
+        except NotReady as reason:
+            raise not_ready(operation_id, reason) from None
+        if not found:
+            raise operation_not_found(operation_id)
+        return await self._present(operation_id)
+
+    async def cancel(self, operation_id: str, actor: Actor) -> ControlledOperation:
+        """Take an operation back, for good. Raises Refusal(OPERATION_NOT_FOUND) or (OPERATION_NOT_READY)."""
+        require_operation_id(operation_id)
+        try:
+            found = await self.store.cancel(operation_id, actor)
         except NotReady as reason:
             raise not_ready(operation_id, reason) from None
         if not found:
@@ -103,13 +115,15 @@ class ControlledOperations:
 
 
 def state_of(operation: ControlledOperation, now: datetime) -> OperationState:
-    """Tell how far an operation is; what was begun in time does not expire."""
-    if operation.finished_at is not None:
+    """Tell how far an operation is: it expires when it is not begun within a day, or not finished within seven more."""
+    if operation.cancelled_by:
+        return OperationState.CANCELLED
+    if _is_finished(operation):
         return OperationState.FINISHED
-    if operation.begun_by:
-        return OperationState.BEGUN
     if operation.expires_at <= now:
         return OperationState.EXPIRED
+    if operation.begun_by:
+        return OperationState.BEGUN
     return OperationState.APPROVED if len(operation.approvers) >= APPROVERS_NEEDED else OperationState.REQUESTED
 
 
@@ -132,7 +146,13 @@ def not_ready(operation_id: str, reason: NotReady) -> Refusal:
 async def finished_by(store: OperationStore, operation_id: str, actor: Actor) -> bool:
     """Tell whether this actor has finished the operation: then its last answer was lost and may be given again."""
     operation = await store.get(operation_id)
-    return operation is not None and operation.finished_at is not None and operation.begun_by == actor.name
+    return operation is not None and _is_finished(operation) and operation.begun_by == actor.name
+
+
+def _is_finished(operation: ControlledOperation) -> bool:
+    if operation.finished_at is None or operation.cancelled_by:
+        return False
+    return operation.finished_at < operation.expires_at
 
 
 def _invalid(field: str, rule: str) -> Refusal:

@@ -117,4 +117,4 @@ class ExportCards:
         detail = f"to {last}" if last else "no cards"
         if await self.store.finish(operation_id, actor, detail) or await finished_by(self.store, operation_id, actor):
             return
-        raise not_ready(operation_id, NotReady("it was not begun with this key"))
+        raise not_ready(operation_id, NotReady("it was not begun with this key, or is over"))

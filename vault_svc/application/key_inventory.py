@@ -47,13 +47,13 @@ class KeyStandard:
 
 #: PCI DSS 4.0.1, 3.7.4: a cryptoperiod for each kind of key in use, by its owner and industry's best practice. That is
 #: NIST SP 800-57 part 1 rev. 5, 5.3.6: two years at most for keys that wrap, encrypt or authenticate. Data keys seal
-#: the most and are the easiest to replace: one year. An import takes days: one that is open for a month was forgotten.
+#: the most and are the easiest to replace: one year. An import ends after seven days, and its key with it.
 #: Algorithm and strength of a key-encryption key are its provider's.
 STANDARDS: Final[Mapping[KeyKind, KeyStandard]] = {
     KeyKind.KEY_ENCRYPTION_KEY: KeyStandard("", 0, 2 * _YEAR),
     KeyKind.DATA_KEY: KeyStandard("AES-256-GCM", 256, _YEAR),
     KeyKind.FINGERPRINT_KEY: KeyStandard("HMAC-SHA-256", 256, 2 * _YEAR),
-    KeyKind.IMPORT_KEY: KeyStandard("ECDH-ES+A256KW P-256", 128, timedelta(days=30)),
+    KeyKind.IMPORT_KEY: KeyStandard("ECDH-ES+A256KW P-256", 128, timedelta(days=7)),
 }
 
 

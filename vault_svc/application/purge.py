@@ -6,6 +6,7 @@ from typing import Final
 
 from vault_svc.application.data_keys import DataKeys
 from vault_svc.application.ports.card_store import CardStore
+from vault_svc.application.ports.operation_store import OperationStore
 
 _PER_CALL: Final = 500
 _CALLS_MAX: Final = 100
@@ -13,15 +14,21 @@ _CALLS_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """Clears codes that no authorization came for, cards whose token no payment came for, and keys in memory."""
+    """Clears codes that no authorization came for, cards whose token no payment came for, and keys in memory.
+
+    With `operations` it closes those whose time is over, too: the private keys of imports go with them.
+    """
 
     store: CardStore
     keys: DataKeys
+    operations: OperationStore | None = None
 
     async def __call__(self) -> tuple[int, int]:
         """Delete in short transactions, at most 50,000 of each in a round; give how many codes and cards it were."""
         self.keys.drop_expired()
         codes = await _rounds(self.store.purge_expired_codes)
+        if self.operations is not None:
+            await _rounds(self.operations.end_overdue)
         return codes, await _rounds(self.store.purge_expired_tokens)
 
 

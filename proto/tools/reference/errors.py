@@ -63,6 +63,7 @@ PARTICULAR: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateToken": ("TOKEN_NOT_FOUND", "INVALID_CARD"),
     "DeleteToken": ("TOKEN_NOT_FOUND",),
     "DestroyDataKey": ("OPERATION_NOT_FOUND", "OPERATION_NOT_READY"),
+    "CancelOperation": ("OPERATION_NOT_FOUND", "OPERATION_NOT_READY"),
     "ApproveOperation": ("OPERATION_NOT_FOUND", "OPERATION_NOT_READY"),
     "ConfigureMerchant": ("MERCHANT_NOT_FOUND",),
     "GetMerchant": ("MERCHANT_NOT_FOUND",),

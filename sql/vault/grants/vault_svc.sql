@@ -27,6 +27,8 @@ GRANT EXECUTE ON FUNCTION vault.request_operation(text, text, text, jsonb, text,
 GRANT EXECUTE ON FUNCTION vault.approve_operation(text, text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.begin_operation(text, text, text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.finish_operation(text, text, text, text) TO vault_svc;
+GRANT EXECUTE ON FUNCTION vault.cancel_operation(text, text, text) TO vault_svc;
+GRANT EXECUTE ON FUNCTION vault.end_operations(integer) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.list_operations(text, integer, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.destroy_data_key(text, text, text) TO vault_svc;
 GRANT EXECUTE ON FUNCTION vault.cards_to_export(text, text, text, text, integer) TO vault_svc;

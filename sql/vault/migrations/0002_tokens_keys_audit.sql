@@ -139,11 +139,18 @@ CREATE TABLE vault.controlled_operation (
     begun_by text,
     begun_at timestamptz,
     finished_at timestamptz,
-    CONSTRAINT controlled_operation_begun CHECK ((begun_by IS NULL) = (begun_at IS NULL))
+    cancelled_by text CHECK (length(cancelled_by) BETWEEN 1 AND 128),
+    CONSTRAINT controlled_operation_begun CHECK ((begun_by IS NULL) = (begun_at IS NULL)),
+    CONSTRAINT controlled_operation_cancelled CHECK (cancelled_by IS NULL OR finished_at IS NOT NULL)
 );
 COMMENT ON TABLE vault.controlled_operation IS
 'What brings cards or keys out of the vault or destroys them: PCI DSS 3.7.6 asks for split knowledge and dual control.';
 
+COMMENT ON COLUMN vault.controlled_operation.expires_at IS
+'Before it must be begun, a day after its request; once begun, before it must be finished, seven days later.';
+
+CREATE INDEX controlled_operation_open ON vault.controlled_operation (expires_at)
+WHERE begun_at IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX controlled_operation_newest ON vault.controlled_operation (operation_id DESC);
 
 CREATE TABLE vault.approval (

@@ -1,4 +1,4 @@
--- Approves an operation, once per approver. Verdict: `approved`, `not_found`, `expired` or `begun`.
+-- Approves an operation, once per approver. Verdict: `approved`, `not_found`, `cancelled`, `expired` or `begun`.
 CREATE OR REPLACE FUNCTION vault.approve_operation(p_operation_id text, p_actor text, p_request_id text)
 RETURNS TABLE (verdict text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -11,6 +11,7 @@ BEGIN
     SELECT * INTO v_operation FROM vault.controlled_operation WHERE operation_id = p_operation_id FOR UPDATE;
     verdict := CASE
         WHEN v_operation.operation_id IS NULL THEN 'not_found'
+        WHEN v_operation.cancelled_by IS NOT NULL THEN 'cancelled'
         WHEN v_operation.begun_at IS NOT NULL THEN 'begun'
         WHEN v_operation.expires_at <= now() THEN 'expired'
         ELSE 'approved'

@@ -1,4 +1,4 @@
--- Closes an operation that was begun, with what came of it. The private half of an import's key goes with it.
+-- Closes an operation that was begun and is not over, with what came of it. The private half of an import's key goes.
 CREATE OR REPLACE FUNCTION vault.finish_operation(
     p_operation_id text, p_actor text, p_request_id text, p_detail text
 )
@@ -11,7 +11,7 @@ DECLARE
     v_operation vault.controlled_operation%ROWTYPE;
 BEGIN
     UPDATE vault.controlled_operation SET finished_at = now(), parameters = parameters - 'private_key'
-    WHERE operation_id = p_operation_id AND begun_by = p_actor AND finished_at IS NULL
+    WHERE operation_id = p_operation_id AND begun_by = p_actor AND finished_at IS NULL AND expires_at > now()
     RETURNING * INTO v_operation;
     finished := FOUND;
     IF finished THEN

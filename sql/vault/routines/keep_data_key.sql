@@ -14,7 +14,8 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('vault.data_key/' || p_merchant_id, 0));
     SELECT coalesce(max(key_version), 0) INTO v_last FROM vault.data_key WHERE merchant_id = p_merchant_id;
     IF v_last + 1 = p_key_version THEN
-        UPDATE vault.data_key SET state = 'decrypt_only', state_changed_at = now()
+        -- The moment itself: the lock before may have been waited for, and the time until destruction counts from here.
+        UPDATE vault.data_key SET state = 'decrypt_only', state_changed_at = clock_timestamp()
         WHERE merchant_id = p_merchant_id AND state = 'active';
         INSERT INTO vault.data_key (merchant_id, key_version, state, key_encryption_key_id, wrapped_key)
         VALUES (p_merchant_id, p_key_version, 'active', p_key_encryption_key_id, p_wrapped_key);

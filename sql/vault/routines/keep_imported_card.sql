@@ -1,6 +1,6 @@
 -- Keeps a card of an import under a new permanent token, once for each id that the file gives. Verdict: `kept`, `known`
 -- (the id came before: its token, also when that was deleted since), `reused` (the id came before with another number),
--- `key_retired` as vault.keep_card says it, or `not_begun`: no import of this merchant that this actor has begun.
+-- `key_retired` as vault.keep_card says it, or `not_begun`: no import of this merchant that this actor has begun and that is not over.
 CREATE OR REPLACE FUNCTION vault.keep_imported_card(
     p_operation_id text,
     p_source_id text,
@@ -37,7 +37,7 @@ BEGIN
     PERFORM 1 FROM vault.controlled_operation AS operation
     WHERE operation.operation_id = p_operation_id AND operation.kind = 'import_cards'
         AND operation.merchant_id = p_merchant_id AND operation.begun_by = p_actor
-        AND operation.finished_at IS NULL
+        AND operation.finished_at IS NULL AND operation.expires_at > now()
     FOR SHARE;
     IF NOT FOUND THEN
         verdict := 'not_begun';

@@ -10,6 +10,7 @@ RETURNS TABLE (
     expires_at timestamptz,
     begun_by text,
     finished_at timestamptz,
+    cancelled_by text,
     approvers text []
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -20,7 +21,7 @@ BEGIN
     RETURN QUERY
     SELECT
         kept.operation_id, kept.kind, kept.merchant_id, kept.parameters, kept.requested_by, kept.requested_at,
-        kept.expires_at, kept.begun_by, kept.finished_at,
+        kept.expires_at, kept.begun_by, kept.finished_at, kept.cancelled_by,
         ARRAY(
             SELECT given.approver
             FROM vault.approval AS given

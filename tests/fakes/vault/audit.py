@@ -17,7 +17,7 @@ BEGIN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def record_after(head: ChainHead, **fields: Any) -> AuditRecord:
     """Give a record that rightly follows a head."""
     values: dict[str, Any] = {
-        "recorded_us": 1_780_000_000_000_000 + head.sequence,
+        "recorded_us": int(BEGIN.timestamp()) * 1_000_000 + head.sequence,
         "action": "detokenize",
         "outcome": "taken",
         "actor": "psp_connectors",

@@ -27,7 +27,10 @@ class AuditRecord:
 
 @dataclass(slots=True)
 class FakeKeyStore:
-    """Keeps keys by merchant and version; `down` makes it unreachable. Destroyed keys have a place and no bytes."""
+    """Keeps keys by merchant and version; `down` makes it unreachable. Destroyed keys have a place and no bytes.
+
+    What was replaced stays in `just_retired` until a test says that a minute has passed.
+    """
 
     down: bool = False
     data_keys: dict[MerchantId, dict[int, StoredDataKey | None]] = field(default_factory=dict)
@@ -35,6 +38,7 @@ class FakeKeyStore:
     fingerprints: list[StoredFingerprintKey] = field(default_factory=list)
     audit: list[AuditRecord] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    just_retired: set[tuple[MerchantId, int]] = field(default_factory=set)
 
     async def active_data_key(self, merchant_id: MerchantId) -> StoredDataKey | int:
         await self._reach("active_data_key")
@@ -47,6 +51,8 @@ class FakeKeyStore:
         await self._reach("keep_data_key")
         versions = self.data_keys.setdefault(merchant_id, {})
         if key_version == len(versions) + 1:
+            if self._active(merchant_id) is not None:
+                self.just_retired.add((merchant_id, self.active[merchant_id]))
             versions[key_version] = StoredDataKey(key_version, wrapped)
             self.active[merchant_id] = key_version
             detail = f"version {key_version}"

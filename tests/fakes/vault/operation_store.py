@@ -19,6 +19,7 @@ from vault_svc.application.ports.operation_store import (
 from vault_svc.domain.token import Actor, MerchantId, Usage
 
 LIFE = timedelta(days=1)
+RUN = timedelta(days=7)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class KeptOperation:
     begun_by: str = ""
     finished_at: datetime | None = None
     approvers: list[str] = field(default_factory=list)
+    cancelled_by: str = ""
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ class FakeOperationStore:
         kept = self.operations.get(operation_id)
         if kept is None:
             return False
+        if kept.cancelled_by:
+            raise NotReady("cancelled")
         if kept.begun_by:
             raise NotReady("begun already")
         if kept.expires_at <= self.cards.clock.now():
@@ -101,15 +105,43 @@ class FakeOperationStore:
             self.record(kind, "begun", actor, kept.merchant_id, operation_id)
         return kept.merchant_id
 
+    async def cancel(self, operation_id: str, actor: Actor) -> bool:
+        await self._reach()
+        kept, now = self.operations.get(operation_id), self.cards.clock.now()
+        if kept is None:
+            return False
+        if actor.name not in (kept.requested_by, kept.begun_by, *kept.approvers):
+            raise NotReady("not involved")
+        if kept.cancelled_by:
+            return True
+        if kept.finished_at is not None or kept.expires_at <= now:
+            raise NotReady("over")
+        kept.cancelled_by, kept.finished_at = actor.name, now
+        kept.parameters.pop("private_key", None)
+        self.record("cancel_operation", "cancelled", actor, kept.merchant_id, operation_id)
+        return True
+
     async def finish(self, operation_id: str, actor: Actor, detail: str) -> bool:
         await self._reach()
         kept = self.operations.get(operation_id)
-        if kept is None or kept.begun_by != actor.name or kept.finished_at is not None:
+        now = self.cards.clock.now()
+        if kept is None or kept.begun_by != actor.name or kept.finished_at is not None or kept.expires_at <= now:
             return False
-        kept.finished_at = self.cards.clock.now()
+        kept.finished_at = now
         kept.parameters.pop("private_key", None)
         self.record(kept.kind, "done", actor, kept.merchant_id, f"{operation_id} {detail}")
         return True
+
+    async def end_overdue(self, limit: int) -> int:
+        await self._reach()
+        now = self.cards.clock.now()
+        open_ones = [kept for kept in self.operations.values() if kept.begun_by and kept.finished_at is None]
+        overdue = [kept for kept in open_ones if kept.expires_at <= now][:limit]
+        for kept in overdue:
+            kept.finished_at = now
+            kept.parameters.pop("private_key", None)
+            self.record(kept.kind, "lapsed", Actor("vault_svc", ""), kept.merchant_id, kept.operation_id)
+        return len(overdue)
 
     async def destroy_data_key(self, operation_id: str, actor: Actor) -> int | None:
         await self._reach()
@@ -119,6 +151,8 @@ class FakeOperationStore:
         keys, version = self.cards.keys, int(kept.parameters["key_version"])
         if keys.is_active(kept.merchant_id, version):
             raise NotReady("new cards are sealed with it")
+        if (kept.merchant_id, version) in keys.just_retired:
+            raise NotReady("replaced less than a minute ago")
         kept.finished_at = self.cards.clock.now()
         if keys.data_key(kept.merchant_id, version) is None:
             raise NotReady("there is no such data key")
@@ -151,15 +185,17 @@ class FakeOperationStore:
         kept = self.operations.get(operation_id)
         if kept is None or kept.kind is not kind:
             return None
-        if kept.finished_at is not None:
-            raise NotReady("finished")
+        if kept.finished_at is not None and kept.finished_at < kept.expires_at:
+            raise NotReady("finished or cancelled")
         if kept.begun_by not in ("", actor.name):
             raise NotReady("begun with another key")
         if len(kept.approvers) < 2:
             raise NotReady("not two approvals")
-        if not kept.begun_by and kept.expires_at <= self.cards.clock.now():
-            raise NotReady("expired")
-        kept.begun_by = actor.name
+        now = self.cards.clock.now()
+        if kept.expires_at <= now:
+            raise NotReady("lapsed" if kept.begun_by else "expired")
+        if not kept.begun_by:
+            kept.begun_by, kept.expires_at = actor.name, now + RUN
         return kept
 
     def record(self, action: str, outcome: str, actor: Actor, merchant_id: MerchantId, detail: str) -> None:
@@ -194,4 +230,5 @@ def _as_told(kept: KeptOperation) -> ControlledOperation:
         begun_by=kept.begun_by,
         finished_at=kept.finished_at,
         approvers=tuple(kept.approvers),
+        cancelled_by=kept.cancelled_by,
     )

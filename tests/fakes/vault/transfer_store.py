@@ -69,6 +69,7 @@ class _FakeKeeper:
         if (
             operation is None
             or operation.finished_at is not None
+            or operation.expires_at <= self.store.operations.cards.clock.now()
             or (operation.kind, operation.merchant_id, operation.begun_by)
             != (OperationKind.IMPORT_CARDS, card.merchant_id, card.actor.name)
         ):

@@ -46,6 +46,10 @@ def spans(outcome: Outcome) -> list[Span]:
     return [(one.kind.value, one.chain, one.first, one.last) for one in outcome.findings]
 
 
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000
+
+
 def rewrite(audit: FakeAudit, chain: int, place: int) -> None:
     """Write a chain anew from a record on, as whoever has the database would: every hash and the head row fit."""
     later = audit.rows[chain][place - 1 :]
@@ -138,6 +142,51 @@ def test_a_late_head_that_the_chain_does_not_hold_is_found(audit: FakeAudit) -> 
     forged = [ChainHead(4, 10, b"\0" * 32) if head.chain == 4 else head for head in early.heads]
     late = replace(early, offset=2, publisher="pub_2", heads=tuple(forged))
     assert spans(outcome_of(audit, [early, audit.publish(1), late])) == [("rewritten", 4, 10, 10)]
+
+
+class TestRemovedHeads:
+    """A topic that begins again: its oldest heads are much younger than the first record."""
+
+    def first_record(self, age: timedelta) -> FakeAudit:
+        audit = FakeAudit()
+        audit.append(7, recorded_us=_microseconds(BEGIN - timedelta(minutes=1)))
+        audit.append(4, recorded_us=_microseconds(BEGIN - age))
+        audit.append(4, 5)
+        return audit
+
+    def test_heads_that_begin_long_after_the_first_record_were_removed(self) -> None:
+        audit = self.first_record(SILENCE + timedelta(seconds=1))
+        outcome = outcome_of(audit, [audit.publish(0), audit.publish(1)])
+        assert spans(outcome) == [("heads_removed", None, None, None)]
+        assert outcome.exit_code == 1
+        assert outcome.findings[0].evidence == (
+            "the oldest is of 2026-11-21T12:00:00Z, chain 4 begins at 2026-11-21T09:59:59Z: "
+            "the topic was made anew, or nobody published until then"
+        )
+
+    def test_a_new_installation_publishes_soon_enough(self) -> None:
+        audit = self.first_record(SILENCE)
+        assert outcome_of(audit, [audit.publish(0)]).exit_code == 0
+
+    @pytest.mark.parametrize(("days", "kinds"), [(399, []), (398, []), (397, ["heads_removed"])])
+    def test_heads_as_old_as_any_that_kafka_keeps_may_be_the_oldest(self, days: int, kinds: list[str]) -> None:
+        audit = self.first_record(timedelta(days=900))
+        published = [audit.publish(0, kept_at=BEGIN - timedelta(days=days)), audit.publish(1)]
+        assert [kind for kind, *_ in spans(outcome_of(audit, published))] == kinds
+
+    def test_what_the_topic_itself_tells_is_told_once(self) -> None:
+        audit = self.first_record(timedelta(days=9))
+        # Heads before these were removed from the same topic: the topic says so, from its offsets.
+        assert outcome_of(audit, [audit.publish(3)]).exit_code == 0
+
+    def test_since_heads_begin_where_it_was_told(self) -> None:
+        audit = self.first_record(timedelta(days=9))
+        assert outcome_of(audit, [audit.publish(0)], since=True).exit_code == 0
+
+    def test_a_moment_that_no_calendar_has_is_told_all_the_same(self) -> None:
+        audit = FakeAudit()
+        audit.append(4, recorded_us=-(2**63))
+        assert "heads_removed" in [kind for kind, *_ in spans(outcome_of(audit, [audit.publish(0)]))]
 
 
 def test_heads_that_contradict_each_other_are_found(audit: FakeAudit) -> None:

@@ -100,6 +100,16 @@ def as_row(number: str) -> bytes:
     return b"\x00\x18\x00" + bytes([len(number) * 2 + 3]) + number.encode() + bytes([0x41]) + neighbour.encode()
 
 
+def track_1(number: str) -> bytes:
+    """The first track of a magnetic stripe, as ISO/IEC 7813 has it."""
+    return f"%B{number}^LOVELACE/ADA^30121011000000000000?".encode()
+
+
+def track_2(number: str) -> bytes:
+    """The second one."""
+    return f";{number}=30121011000000000000?".encode()
+
+
 FORMS: dict[str, Encode] = {
     "raw": raw,
     "spaces": joined(" "),
@@ -166,6 +176,15 @@ FORMS: dict[str, Encode] = {
     "utf-16": lambda number: number.encode("utf-16"),
     "utf-16, big": lambda number: f"n={number};".encode("utf-16-be"),
     "utf-16, spaces": lambda number: " ".join(groups(number)).encode("utf-16-le"),
+    "track 1": track_1,
+    "track 1, without its first sign": lambda number: track_1(number)[1:],
+    "track 1, small": lambda number: track_1(number).lower(),
+    "track 1 in url": lambda number: track_1(number).replace(b"%", b"%25").replace(b"^", b"%5E"),
+    "track 1 in json": lambda number: track_1(number).replace(b"^", b"\\u005e"),
+    "track 1 in base64": in_base64(track_1, 1),
+    "track 1 in hex": lambda number: track_1(number).hex().encode(),
+    "track 1 in utf-16": lambda number: track_1(number).decode().encode("utf-16"),
+    "track 2": track_2,
     "protobuf": as_protobuf,
     "a row": as_row,
 }

@@ -117,7 +117,7 @@ async def test_the_key_of_an_import_has_its_algorithm_owner_and_end(lab: Rotatio
     assert (found.kind, found.state, found.owner, found.wrapped_by) == (KeyKind.IMPORT_KEY, "active", owner, "fake_kek")
     assert (found.algorithm, found.strength_bits) == ("ECDH-ES+A256KW P-256", 128)
     assert found.created_at is not None
-    assert found.due_at == found.created_at + timedelta(days=30)
+    assert found.due_at == found.created_at + timedelta(days=7)
     assert lab.imports is not None
     await lab.imports.finish(operation_id)
     page = await ListKeys(lab.provider, lab.inventory)(1, f"import/{operation_id[:-1]}")

@@ -298,9 +298,7 @@ class TestFingerprintKeys:
             await vault.another().keep()
 
 
-async def test_a_card_that_can_not_be_opened_yet_is_still_there_with_its_code() -> (
-    None
-):
+async def test_a_card_that_can_not_be_opened_yet_is_still_there_with_its_code() -> None:
     vault = Vault()
     token = await vault.keep()
     other = vault.another()

@@ -22,7 +22,8 @@ from tests.unit.vault_svc.transfers import (
 )
 from tests.unit.vault_svc.vaults import MERCHANT, NUMBER, OTHER_NUMBER
 from vault_svc.application.controlled_operations import OperationRequest, OperationState, state_of
-from vault_svc.domain.token import MerchantId
+from vault_svc.application.purge import Purge
+from vault_svc.domain.token import Actor, MerchantId
 
 
 async def refused(call: Awaitable[Any]) -> Refusal:
@@ -91,7 +92,9 @@ async def test_the_state_goes_from_requested_to_finished_and_else_to_expired() -
     assert await state() is OperationState.EXPIRED
     desk.vault.store.clock.time -= timedelta(seconds=1)
     page = await desk.export(operation_id, "", 10, WORKER)
-    desk.vault.store.clock.time += timedelta(days=2)
+    desk.vault.store.clock.time += timedelta(days=7)
+    assert await state() is OperationState.EXPIRED
+    desk.vault.store.clock.time -= timedelta(seconds=1)
     assert await state() is OperationState.BEGUN
     await desk.export(operation_id, page.next_position, 10, WORKER)
     assert await state() is OperationState.FINISHED
@@ -108,11 +111,51 @@ async def test_an_expired_operation_can_neither_be_approved_nor_begun() -> None:
         assert refusal.metadata["state"]
 
 
+async def test_what_was_begun_is_over_after_seven_days_and_can_not_be_finished_any_more() -> None:
+    desk = Transfers()
+    exported = await desk.approved(EXPORT, Recipient().public_key)
+    page = await desk.export(exported, "", 10, WORKER)
+    imported = await desk.approved(IMPORT)
+    await desk.keys.public_key(imported, WORKER)
+    desk.vault.store.clock.time += timedelta(days=7)
+    for _ in range(2):
+        for call in (
+            desk.export(exported, "", 10, WORKER),
+            desk.export(exported, page.next_position, 10, WORKER),
+            desk.keys.public_key(imported, WORKER),
+            desk.take(imported, [], WORKER, last=True),
+        ):
+            assert (await refused(call)).reason is Reason.OPERATION_NOT_READY
+        # Nor when the purge has been there.
+        await Purge(desk.vault.store, desk.vault.keys, desk.store)()
+    for operation_id in (exported, imported):
+        kept = await desk.store.get(operation_id)
+        assert kept is not None
+        assert state_of(kept, desk.vault.store.clock.now()) is OperationState.EXPIRED
+        assert "private_key" not in kept.parameters
+
+
+async def test_what_was_cancelled_is_shown_as_such_and_goes_on_for_nobody() -> None:
+    desk = Transfers()
+    operation_id = await desk.approved(IMPORT)
+    await desk.keys.public_key(operation_id, WORKER)
+    assert (await refused(desk.operations.cancel(operation_id, Actor("key_thief", "req_9")))).metadata["state"]
+    cancelled = await desk.operations.cancel(operation_id, FIRST)
+    assert state_of(cancelled, desk.vault.store.clock.now()) is OperationState.CANCELLED
+    for call in (
+        desk.keys.public_key(operation_id, WORKER),
+        desk.take(operation_id, [], WORKER, last=True),
+        desk.operations.approve(operation_id, SECOND),
+    ):
+        assert (await refused(call)).reason is Reason.OPERATION_NOT_READY
+
+
 @pytest.mark.parametrize("operation_id", ["cop_" + "0" * 26, "cop_1", "", NUMBER, "tok_" + "0" * 26])
 async def test_what_is_no_operation_is_not_found_and_does_not_reach_the_audit(operation_id: str) -> None:
     desk = Transfers()
     for call in (
         desk.operations.approve(operation_id, FIRST),
+        desk.operations.cancel(operation_id, FIRST),
         desk.destroy(operation_id, WORKER),
         desk.export(operation_id, "", 10, WORKER),
         desk.export(operation_id, "end:", 10, WORKER),
@@ -144,6 +187,8 @@ async def test_a_destroyed_key_takes_its_cards_with_it_and_leaves_the_others() -
     desk.vault.keys.forget(MERCHANT)
     new = await desk.keep(OTHER_NUMBER)
     operation_id = await desk.approved(DESTROY, key_version=1)
+    assert (await refused(desk.destroy(operation_id, WORKER))).reason is Reason.OPERATION_NOT_READY
+    desk.vault.store.keys.just_retired.clear()
     assert await desk.destroy(operation_id, WORKER) == 1
     assert (await desk.vault.reveal(new.token_id)).details.number.reveal() == OTHER_NUMBER
     with pytest.raises(Refusal):

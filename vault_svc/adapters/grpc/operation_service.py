@@ -63,6 +63,14 @@ class ControlledOperationService(stubs.ControlledOperationServiceServicer):
         """Approve an operation with the calling key."""
         return self._message(await self._use.operations.approve(request.operation_id, operator()))
 
+    async def CancelOperation(  # noqa: N802
+        self,
+        request: contract.CancelOperationRequest,
+        context: _Context,  # noqa: ARG002
+    ) -> contract.ControlledOperation:
+        """Take an operation back."""
+        return self._message(await self._use.operations.cancel(request.operation_id, operator()))
+
     async def ListOperations(  # noqa: N802
         self,
         request: contract.ListOperationsRequest,

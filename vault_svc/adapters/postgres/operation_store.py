@@ -14,17 +14,24 @@ _APPROVE: Final = "vault.approve_operation"
 _BEGIN: Final = "vault.begin_operation"
 _FINISH: Final = "vault.finish_operation"
 _DESTROY: Final = "vault.destroy_data_key"
+_CANCEL: Final = "vault.cancel_operation"
+_END: Final = "vault.end_operations"
 
 #: What the procedures' verdicts are to people.
 STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "not_approved": "it does not have two approvals yet",
         "expired": "it was not begun within a day and has expired",
+        "lapsed": "it was begun more than seven days ago and has ended: request it again",
+        "cancelled": "it was cancelled: request it again",
+        "not_involved": "it was neither requested nor approved nor begun with this key: whoever did cancels it",
         "finished": "it is finished",
         "begun": "it was begun already",
         "begun_by_another": "it was begun with another key",
-        "not_begun": "it was not begun with this key, or is finished",
+        "not_begun": "it was not begun with this key, or is over",
         "active": "new cards are sealed with this data key: rotate it first, then try again",
+        "just_retired": "the data key was replaced less than a minute ago, and cards may still be on their way to it: "
+        "try again in a minute",
         "key_not_found": "there is no such data key, or it was destroyed already",
     }
 )
@@ -68,10 +75,19 @@ class PostgresOperationStore:
         row = present(await self._database.call(_BEGIN, operation_id, kind, actor.name, actor.request_id), _BEGIN)
         return MerchantId(row["merchant_id"]) if _found(row["verdict"], "begun") else None
 
+    async def cancel(self, operation_id: str, actor: Actor) -> bool:
+        """Take back what this actor requested, approved or began; tell whether there is such an operation."""
+        row = present(await self._database.call(_CANCEL, operation_id, actor.name, actor.request_id), _CANCEL)
+        return _found(row["verdict"], "cancelled")
+
     async def finish(self, operation_id: str, actor: Actor, detail: str) -> bool:
-        """Close an operation that this actor began; tell whether it was open."""
+        """Close an operation that this actor began; tell whether it was open, and not over."""
         row = await self._database.call(_FINISH, operation_id, actor.name, actor.request_id, detail)
         return bool(present(row, _FINISH)["finished"])
+
+    async def end_overdue(self, limit: int) -> int:
+        """Close operations that were begun more than seven days ago, at most `limit`; give how many."""
+        return int(present(await self._database.call(_END, limit), _END)["ended"])
 
     async def destroy_data_key(self, operation_id: str, actor: Actor) -> int | None:
         """Destroy the data key of an approved operation; give how many cards were under it, None for no operation."""
@@ -124,4 +140,5 @@ def _operation_of(row: dict[str, Any]) -> ControlledOperation:
         begun_by=row["begun_by"] or "",
         finished_at=None if row["finished_at"] is None else utc(row["finished_at"]),
         approvers=tuple(row["approvers"]),
+        cancelled_by=row["cancelled_by"] or "",
     )

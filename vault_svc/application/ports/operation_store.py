@@ -30,7 +30,11 @@ class NotReady(Exception):  # noqa: N818 - an answer, not a fault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlledOperation:
-    """An operation as it is kept. Times are UTC; `begun_by` is empty and `finished_at` None until then."""
+    """An operation as it is kept. Times are UTC; `begun_by` is empty and `finished_at` None until then.
+
+    `expires_at` is before when it must be begun, and once it is, before when it must be finished: what is closed later
+    was ended, not finished. `cancelled_by` is empty unless it was taken back.
+    """
 
     operation_id: str
     kind: OperationKind
@@ -42,6 +46,7 @@ class ControlledOperation:
     begun_by: str
     finished_at: datetime | None
     approvers: tuple[str, ...]
+    cancelled_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,22 @@ class OperationStore(Protocol):
         """Begin an approved operation, or go on with it; None when there is none of this kind. Raises NotReady."""
         ...
 
+    async def cancel(self, operation_id: str, actor: Actor) -> bool:
+        """Take back what this actor requested, approved or began; tell whether there is such an operation.
+
+        Again it has no effect. Raises NotReady.
+        """
+        ...
+
     async def finish(self, operation_id: str, actor: Actor, detail: str) -> bool:
-        """Close an operation that this actor began; tell whether it was open."""
+        """Close an operation that this actor began; tell whether it was open, and not over."""
+        ...
+
+    async def end_overdue(self, limit: int) -> int:
+        """Close operations that were begun more than seven days ago, at most `limit`; give how many.
+
+        The private half of an import's key goes.
+        """
         ...
 
     async def destroy_data_key(self, operation_id: str, actor: Actor) -> int | None:

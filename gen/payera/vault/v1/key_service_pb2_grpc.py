@@ -209,6 +209,11 @@ class ControlledOperationServiceStub:
                 request_serializer=payera_dot_vault_dot_v1_dot_key__service__pb2.ApproveOperationRequest.SerializeToString,
                 response_deserializer=payera_dot_vault_dot_v1_dot_key__service__pb2.ControlledOperation.FromString,
                 _registered_method=True)
+        self.CancelOperation = channel.unary_unary(
+                '/payera.vault.v1.ControlledOperationService/CancelOperation',
+                request_serializer=payera_dot_vault_dot_v1_dot_key__service__pb2.CancelOperationRequest.SerializeToString,
+                response_deserializer=payera_dot_vault_dot_v1_dot_key__service__pb2.ControlledOperation.FromString,
+                _registered_method=True)
         self.ListOperations = channel.unary_unary(
                 '/payera.vault.v1.ControlledOperationService/ListOperations',
                 request_serializer=payera_dot_vault_dot_v1_dot_key__service__pb2.ListOperationsRequest.SerializeToString,
@@ -239,6 +244,14 @@ class ControlledOperationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelOperation(self, request, context):
+        """Takes an operation back, for good: by whoever requested it, approved it or carries it out. Again it has no effect.
+        What an export gave or an import took stays where it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOperations(self, request, context):
         """Lists operations, newest first.
         """
@@ -264,6 +277,11 @@ def add_ControlledOperationServiceServicer_to_server(servicer, server):
             'ApproveOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.ApproveOperation,
                     request_deserializer=payera_dot_vault_dot_v1_dot_key__service__pb2.ApproveOperationRequest.FromString,
+                    response_serializer=payera_dot_vault_dot_v1_dot_key__service__pb2.ControlledOperation.SerializeToString,
+            ),
+            'CancelOperation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOperation,
+                    request_deserializer=payera_dot_vault_dot_v1_dot_key__service__pb2.CancelOperationRequest.FromString,
                     response_serializer=payera_dot_vault_dot_v1_dot_key__service__pb2.ControlledOperation.SerializeToString,
             ),
             'ListOperations': grpc.unary_unary_rpc_method_handler(
@@ -331,6 +349,33 @@ class ControlledOperationService:
             target,
             '/payera.vault.v1.ControlledOperationService/ApproveOperation',
             payera_dot_vault_dot_v1_dot_key__service__pb2.ApproveOperationRequest.SerializeToString,
+            payera_dot_vault_dot_v1_dot_key__service__pb2.ControlledOperation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOperation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.vault.v1.ControlledOperationService/CancelOperation',
+            payera_dot_vault_dot_v1_dot_key__service__pb2.CancelOperationRequest.SerializeToString,
             payera_dot_vault_dot_v1_dot_key__service__pb2.ControlledOperation.FromString,
             options,
             channel_credentials,

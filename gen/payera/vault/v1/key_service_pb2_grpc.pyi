@@ -92,6 +92,10 @@ class ControlledOperationServiceStub:
     """Asks for an operation. It is good for a day and for the one who begins it."""
     ApproveOperation: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.ApproveOperationRequest, _key_service_pb2.ControlledOperation]
     """Approves an operation with the calling key. Twice by the same key counts once."""
+    CancelOperation: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.CancelOperationRequest, _key_service_pb2.ControlledOperation]
+    """Takes an operation back, for good: by whoever requested it, approved it or carries it out. Again it has no effect.
+    What an export gave or an import took stays where it is.
+    """
     ListOperations: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.ListOperationsRequest, _key_service_pb2.ListOperationsResponse]
     """Lists operations, newest first."""
     DestroyDataKey: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.DestroyDataKeyRequest, _key_service_pb2.DestroyDataKeyResponse]
@@ -106,6 +110,10 @@ class ControlledOperationServiceAsyncStub(ControlledOperationServiceStub):
     """Asks for an operation. It is good for a day and for the one who begins it."""
     ApproveOperation: _aio.UnaryUnaryMultiCallable[_key_service_pb2.ApproveOperationRequest, _key_service_pb2.ControlledOperation]  # type: ignore[assignment]
     """Approves an operation with the calling key. Twice by the same key counts once."""
+    CancelOperation: _aio.UnaryUnaryMultiCallable[_key_service_pb2.CancelOperationRequest, _key_service_pb2.ControlledOperation]  # type: ignore[assignment]
+    """Takes an operation back, for good: by whoever requested it, approved it or carries it out. Again it has no effect.
+    What an export gave or an import took stays where it is.
+    """
     ListOperations: _aio.UnaryUnaryMultiCallable[_key_service_pb2.ListOperationsRequest, _key_service_pb2.ListOperationsResponse]  # type: ignore[assignment]
     """Lists operations, newest first."""
     DestroyDataKey: _aio.UnaryUnaryMultiCallable[_key_service_pb2.DestroyDataKeyRequest, _key_service_pb2.DestroyDataKeyResponse]  # type: ignore[assignment]
@@ -129,6 +137,16 @@ class ControlledOperationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_key_service_pb2.ControlledOperation, _abc.Awaitable[_key_service_pb2.ControlledOperation]]:
         """Approves an operation with the calling key. Twice by the same key counts once."""
+
+    @_abc_1.abstractmethod
+    def CancelOperation(
+        self,
+        request: _key_service_pb2.CancelOperationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_key_service_pb2.ControlledOperation, _abc.Awaitable[_key_service_pb2.ControlledOperation]]:
+        """Takes an operation back, for good: by whoever requested it, approved it or carries it out. Again it has no effect.
+        What an export gave or an import took stays where it is.
+        """
 
     @_abc_1.abstractmethod
     def ListOperations(
