@@ -12,7 +12,7 @@ STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 T ?=
 # The whole suite goes over several workers; a part of it is quicker without.
-SPREAD := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SPREAD := -n logical --maxprocesses 4 --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help

@@ -1,9 +1,11 @@
 """What all tests share: how they are spread over the workers of pytest-xdist, and patience for a busy machine."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 #: What takes long and waits much goes first, so that the rest fills the time beside it.
@@ -14,16 +16,19 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
-@pytest.hookimpl(tryfirst=True)
+class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps a file on one worker, for what its tests share, and all end-to-end tests, which share one stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+    return WholeFiles(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        # A file stays whole, for what its tests share. The end-to-end tests share one stack, on which all is played.
-        folder = _folder(item)
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "e2e" else str(item.path.relative_to(TESTS))))
-    items.sort(key=lambda item: FIRST.index(_folder(item)))
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: FIRST.index(item.path.relative_to(TESTS).parts[0]))
