@@ -47,7 +47,12 @@ def stores_of(configuration: Configuration) -> dict[str, Store]:
         PostgresTables(configuration.administrator_url),
         PostgresFiles(data),
         KafkaTopics(configuration.address(PortName.KAFKA)),
-        TemporalHistories(configuration.address(PortName.TEMPORAL), TEMPORAL_NAMESPACE, configuration.codec_keyring),
+        TemporalHistories(
+            configuration.address(PortName.TEMPORAL),
+            TEMPORAL_NAMESPACE,
+            configuration.codec_keyring,
+            configuration.vault_codec_keyring,
+        ),
         TemporalFiles(temporal),
         Home(configuration.home, (data, temporal)),
     )

@@ -42,7 +42,6 @@ COUNTED: Final = (
     "gateway.merchant",
     "gateway.api_key",
     "vault.card",
-    "vault.fingerprint",
     "connectors.psp_account",
     "connectors.webhook_secret",
     "connectors.webhook",
@@ -127,6 +126,8 @@ class Caller:
 
     def rows(self) -> dict[str, int]:
         query = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in COUNTED)
+        # A rotation that a call has begun writes known numbers down once more, under another key.
+        query += " UNION ALL SELECT 'fingerprints', count(DISTINCT fingerprint_id) FROM vault.fingerprint"
         return dict(self.database.execute(query.encode()).fetchall())
 
 

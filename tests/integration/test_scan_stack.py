@@ -77,7 +77,8 @@ def topics(stack: Stack) -> KafkaTopics:
 
 def histories(stack: Stack, keyring: Path | None = None) -> TemporalHistories:
     address = stack.configuration.address(PortName.TEMPORAL)
-    return TemporalHistories(address, TEMPORAL_NAMESPACE, keyring or stack.configuration.codec_keyring)
+    keyrings = (keyring,) if keyring else (stack.configuration.codec_keyring, stack.configuration.vault_codec_keyring)
+    return TemporalHistories(address, TEMPORAL_NAMESPACE, *keyrings)
 
 
 def new_topic(stack: Stack, name: str = "", **settings: str) -> str:
@@ -170,16 +171,18 @@ def test_kafka_that_is_away_or_slow_is_not_called_clean(stack: Stack) -> None:
     assert slow.stores[0].seconds < 30
 
 
-async def client_of(stack: Stack, *, encrypted: bool) -> Client:
+async def client_of(stack: Stack, *, encrypted: str = "") -> Client:
     options: dict[str, Any] = {}
     if encrypted:
-        options["data_converter"] = encrypting_converter(load_keyring(stack.configuration.codec_keyring))
+        configuration = stack.configuration
+        keyring = {"gateway": configuration.codec_keyring, "vault": configuration.vault_codec_keyring}[encrypted]
+        options["data_converter"] = encrypting_converter(load_keyring(keyring))
     address = stack.configuration.address(PortName.TEMPORAL)
     return await Client.connect(address, namespace=TEMPORAL_NAMESPACE, **options)
 
 
 async def add_attribute(stack: Stack) -> None:
-    client = await client_of(stack, encrypted=False)
+    client = await client_of(stack)
     kinds = {ATTRIBUTE.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD}
     request = AddSearchAttributesRequest(search_attributes=kinds, namespace=TEMPORAL_NAMESPACE)
     await client.operator_service.add_search_attributes(request)
@@ -215,7 +218,7 @@ PLACES = ("input", "memo", "signal", "integer", "attribute", "failure", "details
 NEVER_ENCRYPTED = frozenset({"attribute", "failure"})
 
 
-async def plant(stack: Stack, *, encrypted: bool) -> dict[str, tuple[str, str]]:
+async def plant(stack: Stack, *, encrypted: str) -> dict[str, tuple[str, str]]:
     client = await client_of(stack, encrypted=encrypted)
     numbers = {where: new_number() for where in PLACES}
     return {where: (await plant_workflow(client, where, number), number) for where, number in numbers.items()}
@@ -225,7 +228,7 @@ def until_listed(stack: Stack, workflow_ids: set[str]) -> None:
     """Wait until the list of workflows has them all: it is brought up to date a little later."""
 
     async def listed() -> set[str]:
-        client = await client_of(stack, encrypted=False)
+        client = await client_of(stack)
         return {workflow.id async for workflow in client.list_workflows()}
 
     deadline = time.monotonic() + 30
@@ -233,8 +236,8 @@ def until_listed(stack: Stack, workflow_ids: set[str]) -> None:
         assert time.monotonic() < deadline
 
 
-@pytest.mark.parametrize("encrypted", [True, False])
-def test_every_part_of_a_history_is_searched(stack: Stack, encrypted: bool) -> None:
+@pytest.mark.parametrize("encrypted", ["gateway", "vault", ""])
+def test_every_part_of_a_history_is_searched(stack: Stack, encrypted: str) -> None:
     planted = asyncio.run(plant(stack, encrypted=encrypted))
     until_listed(stack, {workflow_id for workflow_id, _ in planted.values()})
 
@@ -244,7 +247,7 @@ def test_every_part_of_a_history_is_searched(stack: Stack, encrypted: bool) -> N
     for where, (workflow_id, number) in planted.items():
         found = [finding for finding in report.findings if f"workflow {workflow_id} " in finding.place]
         assert found, where
-        decrypted = encrypted and where not in NEVER_ENCRYPTED
+        decrypted = bool(encrypted) and where not in NEVER_ENCRYPTED
         assert {"(decrypted)" in finding.place for finding in found} == {decrypted}, where
         assert number not in repr(report)
     assert any(finding.kind.value == "canary code" for finding in report.findings)
@@ -252,7 +255,7 @@ def test_every_part_of_a_history_is_searched(stack: Stack, encrypted: bool) -> N
 
 
 def test_what_cant_be_decrypted_is_not_called_clean(stack: Stack, tmp_path: Path) -> None:
-    planted = asyncio.run(plant(stack, encrypted=True))
+    planted = asyncio.run(plant(stack, encrypted="gateway"))
     until_listed(stack, {workflow_id for workflow_id, _ in planted.values()})
     create_keyring(tmp_path / "other.json")
 
@@ -266,7 +269,7 @@ def test_schedules_are_searched(stack: Stack) -> None:
     number, schedule_id = new_number(), f"planted-{uuid.uuid4().hex}"
 
     async def create() -> None:
-        client = await client_of(stack, encrypted=True)
+        client = await client_of(stack, encrypted="gateway")
         action = ScheduleActionStartWorkflow("PlantedWorkflow", f"card {number}", id=schedule_id, task_queue="nobody")
         await client.create_schedule(schedule_id, Schedule(action=action, spec=ScheduleSpec()))
 
@@ -279,7 +282,7 @@ def test_schedules_are_searched(stack: Stack) -> None:
 
 
 def test_temporals_files_are_searched(stack: Stack) -> None:
-    planted = asyncio.run(plant(stack, encrypted=False))
+    planted = asyncio.run(plant(stack, encrypted=""))
     folder = stack.configuration.home / "temporal"
 
     report = scanned(TemporalFiles(folder), planted["memo"][1], planted["failure"][1])
@@ -289,7 +292,7 @@ def test_temporals_files_are_searched(stack: Stack) -> None:
     assert found <= {"temporal.db", "temporal/temporal.db", "temporal/temporal.db-wal"}
     assert "temporal.db" in found
     # What is encrypted is not in there.
-    sealed = asyncio.run(plant(stack, encrypted=True))
+    sealed = asyncio.run(plant(stack, encrypted="gateway"))
     assert scanned(TemporalFiles(folder), sealed["input"][1], sealed["memo"][1]).exit_code == 0
 
 

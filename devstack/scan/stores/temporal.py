@@ -1,7 +1,8 @@
 """Temporal's workflows: histories, memos, search attributes and failures, as they are kept and decrypted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,10 +27,10 @@ class TemporalHistories:
 
     name = "temporal"
 
-    def __init__(self, address: str, namespace: str, codec_keyring: Path) -> None:
+    def __init__(self, address: str, namespace: str, *codec_keyrings: Path) -> None:
         self._address = address
         self._namespace = namespace
-        self._keyring = codec_keyring
+        self._keyrings = codec_keyrings
         self.what = f"every workflow of the namespace {namespace} at {address}"
 
     def search(self, look: Look) -> None:
@@ -51,27 +52,30 @@ class TemporalHistories:
         client = await Client.connect(
             self._address, namespace=self._namespace, runtime=new_runtime(), connect_timeout=CONNECT_TIMEOUT
         )
-        reader = _Reader(look, client, self._codec(look))
+        reader = _Reader(look, client, self._codecs(look))
         await reader.read_workflows()
         await reader.read_schedules()
         reader.tell_unopened()
 
-    def _codec(self, look: Look) -> "EncryptionCodec | None":
+    def _codecs(self, look: Look) -> "list[EncryptionCodec]":
+        """Give a codec for each service's keyring: their keys have the same names."""
         from mesh.keyring import KeyringError, load_keyring
         from mesh.temporal_codec import EncryptionCodec
 
-        try:
-            return EncryptionCodec(load_keyring(self._keyring))
-        except KeyringError as error:
-            look.note(f"nothing could be decrypted: {error}")
-            return None
+        codecs = []
+        for keyring in self._keyrings:
+            try:
+                codecs.append(EncryptionCodec(load_keyring(keyring)))
+            except KeyringError as error:
+                look.note(f"what was encrypted with it can't be decrypted: {error}")
+        return codecs
 
 
 class _Reader:
-    def __init__(self, look: Look, client: "Client", codec: "EncryptionCodec | None") -> None:
+    def __init__(self, look: Look, client: "Client", codecs: "Sequence[EncryptionCodec]") -> None:
         self._look = look
         self._client = client
-        self._codec = codec
+        self._codecs = codecs
         self._unopened = 0
         self._listing = asyncio.Lock()
 
@@ -90,7 +94,7 @@ class _Reader:
     def tell_unopened(self) -> None:
         """Say how much could not be decrypted."""
         if self._unopened:
-            self._look.skip(f"{self._unopened} encrypted payloads", "they can't be decrypted with the codec's keyring")
+            self._look.skip(f"{self._unopened} encrypted payloads", "they can't be decrypted with the codecs' keyrings")
 
     async def _read_some(self, workflows: "AsyncIterator[WorkflowExecution]") -> None:
         from temporalio.service import RPCError, RPCStatusCode
@@ -120,20 +124,25 @@ class _Reader:
             await self._search_message(f"{place} event {event.event_id}", event)
 
     async def _search_message(self, place: str, message: "Message") -> None:
-        from mesh.temporal_codec import ENCODING, CodecError
+        from mesh.temporal_codec import ENCODING
 
         self._look.at(place, message.SerializeToString(), is_protobuf=True)
         for payload in _payloads(message):
             if payload.metadata.get("encoding") != ENCODING:
                 continue
-            try:
-                opened = await self._codec.decode([payload]) if self._codec else []
-            except CodecError:
-                opened = []
-            if not opened:
+            inner = await self._opened(payload)
+            if inner is None:
                 self._unopened += 1
-            for inner in opened:
+            else:
                 self._look.at(f"{place} (decrypted)", inner.SerializeToString(), is_protobuf=True)
+
+    async def _opened(self, payload: "Payload") -> "Payload | None":
+        from mesh.temporal_codec import CodecError
+
+        for codec in self._codecs:
+            with suppress(CodecError):
+                return (await codec.decode([payload]))[0]
+        return None
 
 
 def _payloads(message: "Message") -> "Iterator[Payload]":
