@@ -17,6 +17,7 @@ from vault_svc.application.ports.rotations import (
     RotationReport,
     Rotations,
 )
+from vault_svc.domain.token import refuse_card_number
 
 ACTOR: Final = "vault_worker"
 #: A rotation that goes round more often than this is at odds with something that undoes its work.
@@ -41,8 +42,11 @@ class RotateKeys:
         """Start a rotation, or tell of the one of that kind that runs already.
 
         Data keys younger than `older_than_days` stay. Raises Refusal(INVALID_FIELD) when a merchant or an age is given
-        for a kind that belongs to no merchant and has no more than one key in use.
+        for a kind that belongs to no merchant and has no more than one key in use, and for a merchant that looks like a
+        card number.
         """
+        # What is ordered stands in the workflow's history.
+        refuse_card_number("merchant_id", merchant_id)
         if kind is not RotationKind.DATA_KEY:
             _require_empty("merchant_id", merchant_id)
             _require_empty("older_than_days", older_than_days)

@@ -432,3 +432,15 @@ async def test_merchant_and_age_are_for_data_keys_alone(kind: RotationKind, merc
         await RotateKeys(rotations, FakeClock())(kind, merchant_id=merchant_id, older_than_days=days, requested_by="")
     assert refused.value.reason is Reason.INVALID_FIELD
     assert not rotations.orders
+
+
+@pytest.mark.parametrize("kind", [DATA, KEK, FINGERPRINT], ids=str)
+async def test_a_card_number_in_place_of_a_merchant_gets_into_no_history(kind: RotationKind) -> None:
+    rotations = FakeRotations()
+    with pytest.raises(Refusal) as refused:
+        await RotateKeys(rotations, FakeClock())(
+            kind, merchant_id="x 4000 0027 6000 3184", older_than_days=0, requested_by="key_1"
+        )
+    assert refused.value.reason is Reason.INVALID_FIELD
+    assert "3184" not in repr(refused.value.__dict__)
+    assert not rotations.orders
