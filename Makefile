@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 T ?=
-# The whole suite goes over several workers; a part of it is quicker without.
-SPREAD := -n logical --maxprocesses 4 --no-loadscope-reorder
+# The whole suite goes over several workers, as it waits more than it works; a part of it is quicker without.
+SPREAD := -n 4 --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help

@@ -16,12 +16,18 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
+#: End-to-end tests that end or slow down what runs, on a stack of their own beside the others'.
+DISTURBING = ("test_concurrency", "test_crashes", "test_key_rotation", "test_leaks_after_kills")
+
+
 class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]
-    """Keeps a file on one worker, for what its tests share, and all end-to-end tests, which share one stack."""
+    """Keeps a file on one worker, for what its tests share, and end-to-end tests on two, each with one stack."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "tests/e2e" if file.startswith("tests/e2e/") else file
+        if not file.startswith("tests/e2e/"):
+            return file
+        return "disturbing" if Path(file).stem in DISTURBING else "undisturbed"
 
 
 @pytest.hookimpl

@@ -29,10 +29,10 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def client(bootstrap: str) -> Iterator[AdminClient]:
     client = AdminClient({"bootstrap.servers": bootstrap})
     yield client
-    for deleted in client.delete_topics(_existing(client), operation_timeout=10).values():
-        deleted.result(10)
+    for deleted in client.delete_topics(_existing(client), operation_timeout=60).values():
+        deleted.result(60)
     # The broker tells of them for a moment longer than the controller.
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while _existing(client):
         assert time.monotonic() < deadline
         time.sleep(0.02)
