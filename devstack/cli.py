@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 
 #: Commands that live in packages of their own: module, attribute, help for the list.
 LAZY_COMMANDS: Final = {
+    "audit": ("devstack.audit.cli", "audit", "Verify the audit of the vault, and show who had a card."),
     "bench": ("devstack.bench.cli", "bench", "Measure the running stack."),
+    "cards": ("devstack.cards.cli", "cards", "Bring cards to or from another vault, as encrypted files."),
+    "operations": ("devstack.operations.cli", "operations", "Request and approve what nobody may do alone."),
+    "keys": ("devstack.keys.cli", "keys", "Look at the vault's keys, and rotate them."),
     "psp": ("devstack.psp.cli", "psp", "Manage PSP accounts and look at PSPs' webhooks."),
     "sandbox": ("devstack.sandbox.cli", "sandbox", "Run the sandbox PSP alone, in a PSP's own wire API."),
+    "scan": ("devstack.scan.cli", "scan", "Search for card numbers and codes where they must not be."),
     "demo": ("devstack.demo.cli", "demo", "Show what the gateway does when things go wrong."),
 }
 FOLLOW_SECONDS: Final = 0.2

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from devstack.names import (
+    DATABASE_LOGINS,
     DATABASE_ROLES,
     DEFAULT_PRIORITIES,
     IDENTITIES,
@@ -34,6 +35,8 @@ PASSED_ON: Final = (
     "PAYERA_PSP_TIMEOUT_MS",
     "PAYERA_SWEEP_INTERVAL_MS",
     "PAYERA_SWEEP_GRACE_MS",
+    "PAYERA_ROTATION_CARDS_PER_SECOND",
+    "PAYERA_ROTATION_IDLE_SECONDS",
 )
 #: Set by tests that kill processes at named points; each point then looks for a file.
 CRASH_POINTS: Final = "PAYERA_CRASH_POINTS"
@@ -42,6 +45,7 @@ SECRET_BYTES: Final = 32
 
 _METRICS_PORTS: Final = {
     ComponentName.VAULT: PortName.VAULT_METRICS,
+    ComponentName.VAULT_WORKER: PortName.VAULT_WORKER_METRICS,
     ComponentName.ROUTER: PortName.ROUTER_METRICS,
     ComponentName.CONNECTORS: PortName.CONNECTORS_METRICS,
     ComponentName.GATEWAY: PortName.GATEWAY_METRICS,
@@ -57,13 +61,20 @@ _LISTEN_PORTS: Final = {
 }
 _PEERS: Final = {
     ComponentName.GATEWAY: (ComponentName.ROUTER, ComponentName.VAULT, ComponentName.CONNECTORS),
-    ComponentName.WORKER: (ComponentName.ROUTER, ComponentName.CONNECTORS),
+    ComponentName.WORKER: (ComponentName.ROUTER, ComponentName.VAULT, ComponentName.CONNECTORS),
     ComponentName.VAULT: (ComponentName.GATEWAY,),
     ComponentName.CONNECTORS: (ComponentName.VAULT, ComponentName.GATEWAY),
 }
-_TEMPORAL_CLIENTS: Final = frozenset({ComponentName.GATEWAY, ComponentName.WORKER})
+_VAULT_PROCESSES: Final = frozenset({ComponentName.VAULT, ComponentName.VAULT_WORKER})
+_TEMPORAL_CLIENTS: Final = frozenset({ComponentName.GATEWAY, ComponentName.WORKER}) | _VAULT_PROCESSES
 _CRASHABLE: Final = frozenset(
-    {ComponentName.GATEWAY, ComponentName.WORKER, ComponentName.CONNECTORS, ComponentName.RELAY}
+    {
+        ComponentName.GATEWAY,
+        ComponentName.WORKER,
+        ComponentName.CONNECTORS,
+        ComponentName.RELAY,
+        ComponentName.VAULT_WORKER,
+    }
 )
 
 
@@ -104,6 +115,11 @@ class Configuration:
     def codec_keyring(self) -> Path:
         """Return the file with the payload codec's keys."""
         return self.home / "keyrings" / "codec.json"
+
+    @property
+    def vault_codec_keyring(self) -> Path:
+        """Return the file with the keys of the vault's own workflow payloads, which the gateway can't read."""
+        return self.home / "keyrings" / "vault_codec.json"
 
     @property
     def vault_keyring(self) -> Path:
@@ -166,7 +182,7 @@ class Configuration:
 
     def role_passwords(self) -> dict[str, str]:
         """Return the password of each login role of the services."""
-        return {role: self.secrets[f"database/{role}"] for role in DATABASE_ROLES.values()}
+        return {role: self.secrets[f"database/{role}"] for role in DATABASE_LOGINS}
 
     def tls_directory(self, identity: str) -> Path:
         """Return the folder with `ca.pem`, `certificate.pem` and `key.pem` of an identity."""
@@ -189,7 +205,9 @@ def environment_of(process: ComponentName, configuration: Configuration) -> dict
     if process in _TEMPORAL_CLIENTS:
         result["PAYERA_TEMPORAL_ADDRESS"] = configuration.address(PortName.TEMPORAL)
         result["PAYERA_TEMPORAL_NAMESPACE"] = TEMPORAL_NAMESPACE
-        result["PAYERA_CODEC_KEYRING"] = str(configuration.codec_keyring)
+        of_vault = process in _VAULT_PROCESSES
+        keyring = configuration.vault_codec_keyring if of_vault else configuration.codec_keyring
+        result["PAYERA_CODEC_KEYRING"] = str(keyring)
     if process in _CRASHABLE and configuration.crash_points:
         result["PAYERA_CRASH_DIRECTORY"] = str(configuration.crash_directory)
     return result | _own_settings(process, configuration) | _passed_on(process, configuration)
@@ -246,7 +264,7 @@ def _load(root: Path, home: Path, port_base: int | None, environ: Mapping[str, s
         remembered = {name: port for name, port in remembered.items() if is_free(port)}
     base = saved_base if port_base is None else port_base
     known = _read_json(home / "secrets.json")
-    names = [f"database/{role}" for role in (DATABASE_ADMINISTRATOR, *DATABASE_ROLES.values())]
+    names = [f"database/{role}" for role in (DATABASE_ADMINISTRATOR, *DATABASE_LOGINS)]
     names += [f"psp/{account}" for account in PSP_ACCOUNT_PORTS]
     names += [f"webhooks/{account}" for account in PSP_DIALECTS]
     return Configuration(
@@ -264,25 +282,24 @@ def _load(root: Path, home: Path, port_base: int | None, environ: Mapping[str, s
 
 def _own_settings(process: ComponentName, configuration: Configuration) -> dict[str, str]:
     """Return the settings that one process alone has."""
-    match process:
-        case ComponentName.RELAY:
-            return {"PAYERA_KAFKA_BOOTSTRAP": configuration.address(PortName.KAFKA)}
-        case ComponentName.ROUTER:
-            return {"PAYERA_DEFAULT_PRIORITIES": ",".join(DEFAULT_PRIORITIES)}
-        case ComponentName.SANDBOX:
-            return {
-                "PAYERA_SANDBOX_ACCOUNTS": str(configuration.sandbox_accounts),
-                "PAYERA_SANDBOX_STORE": str(configuration.sandbox_store),
-            }
-        case ComponentName.VAULT:
-            return {"PAYERA_VAULT_KEYRING": str(configuration.vault_keyring)}
-        case ComponentName.CONNECTORS:
-            return {
-                "PAYERA_PSP_ACCOUNTS": str(configuration.psp_accounts),
-                "PAYERA_CONNECTORS_KEYRING": str(configuration.connectors_keyring),
-            }
-        case _:
-            return {}
+    own = {
+        ComponentName.RELAY: {"PAYERA_KAFKA_BOOTSTRAP": configuration.address(PortName.KAFKA)},
+        ComponentName.ROUTER: {"PAYERA_DEFAULT_PRIORITIES": ",".join(DEFAULT_PRIORITIES)},
+        ComponentName.SANDBOX: {
+            "PAYERA_SANDBOX_ACCOUNTS": str(configuration.sandbox_accounts),
+            "PAYERA_SANDBOX_STORE": str(configuration.sandbox_store),
+        },
+        ComponentName.VAULT: {"PAYERA_VAULT_KEYRING": str(configuration.vault_keyring)},
+        ComponentName.VAULT_WORKER: {
+            "PAYERA_VAULT_KEYRING": str(configuration.vault_keyring),
+            "PAYERA_KAFKA_BOOTSTRAP": configuration.address(PortName.KAFKA),
+        },
+        ComponentName.CONNECTORS: {
+            "PAYERA_PSP_ACCOUNTS": str(configuration.psp_accounts),
+            "PAYERA_CONNECTORS_KEYRING": str(configuration.connectors_keyring),
+        },
+    }
+    return own.get(process, {})
 
 
 def _passed_on(process: ComponentName, configuration: Configuration) -> dict[str, str]:
@@ -292,6 +309,8 @@ def _passed_on(process: ComponentName, configuration: Configuration) -> dict[str
         "PAYERA_PSP_TIMEOUT_MS": {ComponentName.GATEWAY},
         "PAYERA_SWEEP_INTERVAL_MS": {ComponentName.WORKER},
         "PAYERA_SWEEP_GRACE_MS": {ComponentName.WORKER},
+        "PAYERA_ROTATION_CARDS_PER_SECOND": {ComponentName.VAULT_WORKER},
+        "PAYERA_ROTATION_IDLE_SECONDS": {ComponentName.VAULT_WORKER},
     }
     return {name: value for name, value in configuration.passed_on.items() if process in takers.get(name, {process})}
 

@@ -46,7 +46,7 @@ def _write_keyrings(configuration: Configuration) -> None:
     """Make the development keys once; what was encrypted with them is lost with them."""
     from mesh.keyring import create_keyring as create_sealing_keyring
 
-    for path in (configuration.codec_keyring, configuration.connectors_keyring):
+    for path in (configuration.codec_keyring, configuration.vault_codec_keyring, configuration.connectors_keyring):
         if not path.is_file():
             create_sealing_keyring(path)
     if not configuration.vault_keyring.is_file():

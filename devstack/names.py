@@ -12,6 +12,7 @@ class ComponentName(StrEnum):
     TEMPORAL = "temporal"
     SANDBOX = "sandbox"
     VAULT = "vault"
+    VAULT_WORKER = "vault_worker"
     ROUTER = "router"
     CONNECTORS = "connectors"
     GATEWAY = "gateway"
@@ -42,6 +43,7 @@ class PortName(StrEnum):
     RELAY_METRICS = "relay_metrics"
     ROUTER_METRICS = "router_metrics"
     VAULT_METRICS = "vault_metrics"
+    VAULT_WORKER_METRICS = "vault_worker_metrics"
     CONNECTORS_METRICS = "connectors_metrics"
     SANDBOX_STRIPE = "sandbox_stripe"
     SANDBOX_ADYEN = "sandbox_adyen"
@@ -75,6 +77,7 @@ DEFAULT_PORTS: Final[dict[PortName, int]] = {
     PortName.CONNECTORS_METRICS: 7204,
     PortName.WORKER_METRICS: 7205,
     PortName.RELAY_METRICS: 7206,
+    PortName.VAULT_WORKER_METRICS: 7207,
 }
 
 #: The PSP accounts the stack comes with; each has a port of its own, so that it can refuse connections. Payments go to
@@ -103,6 +106,7 @@ COMPONENT_PORTS: Final[dict[ComponentName, tuple[PortName, ...]]] = {
     ComponentName.TEMPORAL: (PortName.TEMPORAL, PortName.TEMPORAL_UI),
     ComponentName.SANDBOX: (PortName.SANDBOX, *PSP_ACCOUNT_PORTS.values()),
     ComponentName.VAULT: (PortName.VAULT, PortName.VAULT_METRICS),
+    ComponentName.VAULT_WORKER: (PortName.VAULT_WORKER_METRICS,),
     ComponentName.ROUTER: (PortName.ROUTER, PortName.ROUTER_METRICS),
     ComponentName.CONNECTORS: (PortName.CONNECTORS, PortName.CONNECTORS_METRICS),
     ComponentName.GATEWAY: (PortName.GATEWAY, PortName.GATEWAY_METRICS),
@@ -115,6 +119,7 @@ COMPONENT_PORTS: Final[dict[ComponentName, tuple[PortName, ...]]] = {
 SERVICE_MODULES: Final[dict[ComponentName, str]] = {
     ComponentName.SANDBOX: "devstack.sandbox.server",
     ComponentName.VAULT: "vault_svc.entrypoints.server",
+    ComponentName.VAULT_WORKER: "vault_svc.entrypoints.worker",
     ComponentName.ROUTER: "router_svc.entrypoints.server",
     ComponentName.CONNECTORS: "psp_connectors.entrypoints.server",
     ComponentName.GATEWAY: "gateway_svc.entrypoints.server",
@@ -130,6 +135,7 @@ IDENTITIES: Final[dict[ComponentName, str]] = {
     ComponentName.RELAY: "gateway_relay",
     ComponentName.ROUTER: "router_svc",
     ComponentName.VAULT: "vault_svc",
+    ComponentName.VAULT_WORKER: "vault_worker",
     ComponentName.CONNECTORS: "psp_connectors",
 }
 OPERATOR_IDENTITY: Final = "operator"
@@ -141,5 +147,10 @@ DATABASE_ROLES: Final[dict[ComponentName, str]] = {
     ComponentName.RELAY: "gateway_relay",
     ComponentName.ROUTER: "router_svc",
     ComponentName.VAULT: "vault_svc",
+    ComponentName.VAULT_WORKER: "vault_worker",
     ComponentName.CONNECTORS: "psp_connectors",
 }
+#: Whoever verifies the vault's audit logs in with a role of its own.
+AUDITOR_ROLE: Final = "vault_auditor"
+#: Every login role: those of the processes, and those of what runs beside them.
+DATABASE_LOGINS: Final = (*DATABASE_ROLES.values(), AUDITOR_ROLE)

@@ -81,15 +81,15 @@ def as_lines(
     configuration: Configuration, merchant: SeededMerchant | None, components: Sequence[ComponentStatus]
 ) -> list[str]:
     """Return the lines of `payera status`."""
-    lines = [f"{'component':<11} {'state':<10} {'pid':>7} {'memory':>9} {'up':>9}  address"]
+    lines = [f"{'component':<12} {'state':<10} {'pid':>7} {'memory':>9} {'up':>9}  address"]
     for status in components:
         pid = str(status.pid) if status.pid else "-"
         memory = f"{status.memory_mb:.0f} MB" if status.pid else "-"
         address = next(iter(status.addresses.values()), "")
         up = _duration(status.uptime_seconds) if status.pid else "-"
-        lines.append(f"{status.name:<11} {status.state:<10} {pid:>7} {memory:>9} {up:>9}  {address}")
+        lines.append(f"{status.name:<12} {status.state:<10} {pid:>7} {memory:>9} {up:>9}  {address}")
     total = sum(status.memory_mb for status in components)
-    lines += [f"{'total':<11} {'':<10} {'':>7} {total:>6.0f} MB", ""]
+    lines += [f"{'total':<12} {'':<10} {'':>7} {total:>6.0f} MB", ""]
     return lines + named_lines(addresses(configuration) | keys(merchant))
 
 

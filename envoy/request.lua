@@ -35,7 +35,8 @@ local WEBHOOK_HEADERS = {
 -- The query parameters of the API reference. The transcoder would let a parameter overrule the path and fill in a body, so
 -- that what was asked for differs from what everybody on the way has read. A test compares these with the API reference.
 local RESOURCES = {
-  api_keys = true, merchants = true, payments = true, psp_accounts = true, psp_webhooks = true, refunds = true, tokens = true,
+  api_keys = true, controlled_operations = true, merchants = true, payments = true, psp_accounts = true,
+  psp_webhooks = true, refunds = true, tokens = true, vault_key_rotations = true, vault_keys = true,
 }
 local PAGE_PARAMETERS = { page_size = true, page_token = true }
 local PARAMETERS = {
@@ -44,6 +45,7 @@ local PARAMETERS = {
   },
   ["/v1/psp_webhooks"] = { account = true, state = true },
   ["/v1/refunds"] = { payment_id = true },
+  ["/v1/tokens"] = { customer_id = true },
 }
 
 local byte, find, gsub, sub = string.byte, string.find, string.gsub, string.sub

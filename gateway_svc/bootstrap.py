@@ -20,6 +20,7 @@ from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
 from gateway_svc.application.apply_notification import ApplyNotification
 from gateway_svc.application.create_payment import CreatePayment
 from gateway_svc.application.inline_driver import Environment, InlineDriver
+from gateway_svc.application.keep_tokens import KeepToken, TellAtOnce
 from gateway_svc.application.manage_merchants import ManageMerchants
 from gateway_svc.application.modify_payment import ModifyPayment
 from gateway_svc.application.ports import DurableDriver
@@ -33,6 +34,7 @@ from mesh.server import MeshServer
 from mesh.telemetry import Metrics, configure_logging, serve_metrics
 
 NAME: Final = "gateway_svc"
+AFTER_KEEP: Final = "gateway.after_keep"
 GRACE_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 5.0
 
@@ -100,19 +102,25 @@ class Gateway:
         crash_points = CrashPoints(settings.crash_directory, environment=settings.environment)
         environment = Environment(settings.timing(), crash_points, self._logger, time.monotonic)
         driver = InlineDriver(store, self._sections, environment)
+        tokens = GrpcCardTokens(self._channels["vault_svc"])
+        keep = KeepToken(
+            vault=tokens, store=store, after_keep=lambda: crash_points.reach(AFTER_KEEP), logger=self._logger
+        )
+        tell = TellAtOnce(keep, self._sections)
         create = CreatePayment(
             driver=driver,
             store=store,
-            tokens=GrpcCardTokens(self._channels["vault_svc"]),
+            tokens=tokens,
             router=GrpcRouter(self._channels["router_svc"]),
             connectors=connectors,
             durable=durable,
+            tell=tell,
         )
         modify = ModifyPayment(driver=driver, store=store, connectors=connectors, durable=durable)
         payments = payment_service.PaymentServicer(create, modify, ReadPayments(store))
-        operators = merchant_service.MerchantServicer(ManageMerchants(merchants, merchants))
+        operators = merchant_service.MerchantServicer(ManageMerchants(merchants, merchants, self._logger))
         keys = key_service.KeyServicer(merchants)
-        notifications = notification_service.NotificationServicer(ApplyNotification(store, self._logger))
+        notifications = notification_service.NotificationServicer(ApplyNotification(store, self._logger, tell))
 
         def register(service: str, add: Callable[[Any, Any], None], servicer: object) -> None:
             self._server.add(service, lambda target: add(servicer, target))

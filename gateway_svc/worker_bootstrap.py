@@ -13,10 +13,14 @@ from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
 from gateway_svc.adapters.temporal.metrics import DurableMetrics
 from gateway_svc.adapters.temporal.starting import TemporalWorkStarter
 from gateway_svc.adapters.temporal.worker import TemporalWorker, WorkerSettings
+from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
+from gateway_svc.application.keep_tokens import KeepToken
 from gateway_svc.workflows.messages import SweepOrder
 from gateway_svc.workflows.modification_activities import ModificationActivities
 from gateway_svc.workflows.payment_activities import PaymentActivities
+from gateway_svc.workflows.recording import AFTER_KEEP
 from gateway_svc.workflows.sweep_activities import SweepActivities
+from gateway_svc.workflows.token_activities import TokenActivities
 from mesh.channels import open_channel
 from mesh.crashpoints import CrashPoints
 from mesh.database import Database
@@ -33,6 +37,7 @@ class Settings(BaseSettings, frozen=True, kw_only=True):
 
     database_url: str
     connectors_address: str
+    vault_address: str
     temporal_address: str
     codec_keyring: Path
     temporal_namespace: str = "default"
@@ -51,15 +56,20 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     durable_metrics = DurableMetrics(metrics.registry)
     database = Database(settings.database_url, pool_size=settings.database_pool_size, name=SERVICE)
     channel = open_channel(settings.connectors_address, service="psp_connectors", tls_directory=settings.tls_directory)
+    vault = open_channel(settings.vault_address, service="vault_svc", tls_directory=settings.tls_directory)
     store = PostgresPaymentStore(database)
     connectors = GrpcPspConnectors(channel)
     crashes = CrashPoints(settings.crash_directory, environment=settings.environment)
+    keep = KeepToken(
+        vault=GrpcCardTokens(vault), store=store, after_keep=lambda: crashes.reach(AFTER_KEEP), logger=logger
+    )
 
     def activities(client: Client) -> list[Callable[..., Any]]:
         return [
-            PaymentActivities(store, connectors, crashes, durable_metrics).advance_payment,
+            PaymentActivities(store, connectors, crashes, durable_metrics, keep).advance_payment,
             ModificationActivities(store, connectors, crashes, durable_metrics).advance_modification,
             SweepActivities(store, TemporalWorkStarter(client), durable_metrics).start_stalled_work,
+            TokenActivities(store, keep, durable_metrics).keep_tokens,
         ]
 
     worker = TemporalWorker(
@@ -80,6 +90,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         await worker.run(stop)
     finally:
         await channel.close()
+        await vault.close()
         await database.close()
         stop_metrics()
         logger.info("worker stopped")

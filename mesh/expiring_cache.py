@@ -65,6 +65,13 @@ class ExpiringCache(Generic[Key, Value]):
         self._nones.pop(key, None)
         self._loads.pop(key, None)
 
+    def drop_expired(self) -> None:
+        """Forget every value whose life is over: until then one that nobody asks for stays in memory, unused."""
+        now = self._monotonic()
+        for entries in (self._values, self._nones):
+            for key in [key for key, entry in entries.items() if now >= entry[0]]:
+                del entries[key]
+
     async def _load(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
         task = asyncio.current_task()
         # What is loaded may be as old as the moment at which it was asked for.

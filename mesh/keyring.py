@@ -16,12 +16,14 @@ from typing import Final
 
 import msgspec
 
+from mesh.private_files import NotPrivateError, read_private
+
 KEY_BYTES: Final = 32
 _FIRST_KEY: Final = "k1"
 
 
 class KeyringError(ValueError):
-    """The keyring file is missing or not a keyring. The text never holds a key."""
+    """The keyring file is missing, open to others or not a keyring. The text never holds a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,11 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_keyring(path: Path) -> Keyring:
     """Read a keyring; raises KeyringError that says what is wrong with the file, never what is in it."""
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
+        file = msgspec.json.decode(read_private(path), type=_File)
         keys = {key_id: b64decode(text, validate=True) for key_id, text in file.keys.items()}
         return Keyring(file.active, keys)
-    except OSError as error:
-        message = f"the keyring {path} can't be read: {error.strerror}"
+    except NotPrivateError as error:
+        message = f"the keyring {path} {error}"
     except KeyringError as error:
         message = f"the keyring {path} is wrong: {error}"
     except (msgspec.MsgspecError, ValueError):

@@ -62,13 +62,15 @@ class LoginRole:
     idle_in_transaction_timeout_ms: int = 5_000
 
 
-#: The limits sum up to less than the development cluster's 140 connections.
+#: The limits sum up to less than the development cluster's 160 connections.
 LOGIN_ROLES: Final = (
     LoginRole("gateway_svc", connection_limit=60, statement_timeout_ms=5_000),
     LoginRole("gateway_worker", connection_limit=20, statement_timeout_ms=10_000),
     LoginRole("gateway_relay", connection_limit=6, statement_timeout_ms=10_000),
     LoginRole("router_svc", connection_limit=12, statement_timeout_ms=5_000),
     LoginRole("vault_svc", connection_limit=16, statement_timeout_ms=5_000),
+    LoginRole("vault_worker", connection_limit=10, statement_timeout_ms=30_000),
+    LoginRole("vault_auditor", connection_limit=2, statement_timeout_ms=30_000),
     LoginRole("psp_connectors", connection_limit=20, statement_timeout_ms=5_000),
 )
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mesh.card_numbers import MASK, luhn_valid, mask_card_numbers
+from mesh.card_numbers import MASK, mask_card_numbers, may_be_card_number
 
 MASKED: Final = "[masked]"
 
@@ -35,7 +35,7 @@ _SECRET_TEXT = re.compile(
     re.IGNORECASE,
 )
 _DEEPEST = 8
-_SMALLEST_CARD_NUMBER = 10**12
+_SMALLEST_CARD_NUMBER = 10**11
 _LARGEST_CARD_NUMBER = 10**19
 _LARGEST_TEXT = 20_000
 _MOST_REMEMBERED = 1000
@@ -106,7 +106,7 @@ class Redactor:
         if value is None or isinstance(value, bool | float):
             return value
         if isinstance(value, int):
-            hidden = _SMALLEST_CARD_NUMBER <= value < _LARGEST_CARD_NUMBER and luhn_valid(str(value))
+            hidden = _SMALLEST_CARD_NUMBER <= value < _LARGEST_CARD_NUMBER and may_be_card_number(str(value))
             return MASK if hidden else value
         if isinstance(value, str):
             return redact_text(value)

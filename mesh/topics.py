@@ -1,6 +1,7 @@
 """The Kafka topics as data, and the one function that declares them to a cluster."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ Report = Callable[[str], None]
 
 _DAY_MS: Final = 24 * 3600 * 1000
 _REQUEST_SECONDS: Final = 15.0
+_PAUSE_SECONDS: Final = 0.05
 _LOGGER: Final = logging.getLogger("payera.kafka")
 
 
@@ -48,7 +50,18 @@ PAYMENTS: Final = Topic(
         "prod": Sizing(partitions=12, retention_ms=14 * _DAY_MS, min_insync_replicas=2),
     },
 )
-TOPICS: Final = (PAYMENTS,)
+# PCI DSS 10.5.1 wants an audit for twelve months. One partition, for the heads of all publishers are one sequence, and
+# never compacted: an old head tells of what was written anew behind it.
+AUDIT_HEADS: Final = Topic(
+    name="payera.vault.audit-heads.v1",
+    cleanup_policy="delete",
+    sizing={
+        "dev": Sizing(partitions=1, retention_ms=400 * _DAY_MS, min_insync_replicas=1),
+        "qa": Sizing(partitions=1, retention_ms=400 * _DAY_MS, min_insync_replicas=1),
+        "prod": Sizing(partitions=1, retention_ms=400 * _DAY_MS, min_insync_replicas=2),
+    },
+)
+TOPICS: Final = (PAYMENTS, AUDIT_HEADS)
 
 
 def declare(bootstrap: str, report: Report, *, replication_factor: int = 1, environment: str = "dev") -> None:
@@ -103,9 +116,8 @@ def _create(client: AdminClient, name: str, partitions: int, replication_factor:
 def _differences(
     client: AdminClient, name: str, partitions: int, replication_factor: int, settings: Mapping[str, str]
 ) -> list[str]:
-    resource = ConfigResource(ResourceType.TOPIC, name)
     try:
-        actual = _result(client.describe_configs([resource], request_timeout=_REQUEST_SECONDS)[resource])
+        actual = _configuration(client, name)
         metadata = client.list_topics(name, timeout=_REQUEST_SECONDS).topics[name].partitions
     except KafkaException as error:
         message = f"topic {name} could not be read: {_text_of(error)}"
@@ -124,6 +136,19 @@ def _differences(
         if found != wanted:
             differences.append(f"{setting} is {found}, declared is {wanted}; left alone")
     return differences
+
+
+def _configuration(client: AdminClient, name: str) -> Any:  # noqa: ANN401 - entries by name, untyped
+    """Give a topic's settings; waits for one that another process has only just made, which a broker may not know."""
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    deadline = time.monotonic() + _REQUEST_SECONDS
+    while True:
+        try:
+            return _result(client.describe_configs([resource], request_timeout=_REQUEST_SECONDS)[resource])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _result(future: Future[Any]) -> Any:  # noqa: ANN401 - each request has another result

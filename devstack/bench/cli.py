@@ -9,17 +9,18 @@ from typing import Final
 import click
 
 from devstack.bench.floor_mesh import floor_mesh
-from devstack.bench.loads import payment_body, play_rounds, processes_of
+from devstack.bench.loads import payment_body, play_rounds, processes_of, stored_token
 from devstack.bench.measure import MODES, Measurement, Mode, Target
 from devstack.bench.psps import bench_psps
 from devstack.bench.report import GOAL, NEXT_GOAL, keep_result, medians, ratios, table, where_it_goes
+from devstack.bench.vault import bench_vault
 from devstack.configuration import Configuration, load_configuration
 from devstack.errors import StackError
 from devstack.lifecycle import Stack
 from devstack.names import PortName
 from devstack.processes import memory_bytes
-from devstack.rest import Rest, expect_ok
-from devstack.seed import TEST_CARD, remembered_merchant
+from devstack.rest import Rest
+from devstack.seed import remembered_merchant
 
 AMOUNT: Final = 1000
 #: Declined at the first account with a code that cascades, approved at the second; see docs/sandbox.md.
@@ -100,7 +101,7 @@ def _product(name: str, configuration: Configuration, processes: Mapping[str, in
         message = "there is no seeded merchant"
         raise StackError(message, "bring the stack up first: payera up")
     rest = Rest(configuration.rest_url, merchant.secret_key)
-    token = expect_ok(rest.post("/v1/tokens", {"card": TEST_CARD}, money=False), "creating a token")["id"]
+    token = stored_token(rest)
     return Target(
         name=name,
         port=configuration.ports[PortName.REST],
@@ -144,3 +145,4 @@ def _show_ratios(title: str, found: dict[str, dict[str, float]]) -> None:
 
 
 bench.add_command(bench_psps)
+bench.add_command(bench_vault)

@@ -67,7 +67,7 @@ class FloorGateway(payment_service_pb2_grpc.PaymentServiceServicer):
         candidates = [{"account": "sandbox_a", "reason": "priority 1 of 2"}]
         await self._database.call(
             "bench.begin", reference, "mer_floor", 1000, "EUR", "AUTOMATIC", request.token, card, "", "", {}, "",
-            candidates, reference, b"0" * 32, 15000,
+            candidates, reference, b"0" * 32, 15000, False,
         )  # fmt: skip
         await self._connectors.Authorize(
             connector_service_pb2.AuthorizeRequest(
@@ -175,7 +175,8 @@ async def _gateway(stop: asyncio.Event) -> None:
 
 
 async def _vault(stop: asyncio.Event) -> None:
-    await _serve(lambda server: token_service_pb2_grpc.add_CardServiceServicer_to_server(FloorVault(), server), stop)
+    vault = FloorVault()  # type: ignore[abstract]
+    await _serve(lambda server: token_service_pb2_grpc.add_CardServiceServicer_to_server(vault, server), stop)
 
 
 async def _router(stop: asyncio.Event) -> None:

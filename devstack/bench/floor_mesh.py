@@ -23,7 +23,7 @@ START_SECONDS: Final = 20.0
 PROCEDURES: Final = """
 CREATE SCHEMA IF NOT EXISTS bench;
 CREATE OR REPLACE FUNCTION bench.begin(
-    text, text, bigint, text, text, text, jsonb, text, text, jsonb, text, jsonb, text, bytea, int,
+    text, text, bigint, text, text, text, jsonb, text, text, jsonb, text, jsonb, text, bytea, int, boolean,
     OUT disposition text, OUT payment jsonb, OUT answer jsonb
 ) LANGUAGE plpgsql AS $$ BEGIN disposition := 'CREATED'; END $$;
 CREATE OR REPLACE FUNCTION bench.record(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from devstack.bench.loads import payment_body, play_rounds, processes_of
+from devstack.bench.loads import payment_body, play_rounds, processes_of, stored_token
 from devstack.bench.measure import Measurement, Mode, Target
 from devstack.bench.report import keep_result, medians, table
 from devstack.configuration import Configuration, load_configuration
@@ -17,7 +17,7 @@ from devstack.errors import StackError
 from devstack.lifecycle import Stack
 from devstack.names import PSP_DIALECTS, PortName
 from devstack.rest import Rest, expect_ok
-from devstack.seed import TEST_CARD, merchant_at, remembered_merchant
+from devstack.seed import merchant_at, remembered_merchant
 
 AMOUNT: Final = 1000
 OWN: Final = "sandbox_a"
@@ -87,7 +87,7 @@ def _targets(configuration: Configuration, processes: Mapping[str, int]) -> Iter
     for account in (OWN, *PSP_DIALECTS):
         key = merchant_at(configuration, seeded.operator_key, f"Benchmark: {account}", [account])
         rest = Rest(configuration.rest_url, key)
-        token = expect_ok(rest.post("/v1/tokens", {"card": TEST_CARD}, money=False), "creating a token")["id"]
+        token = stored_token(rest)
         yield Target(
             name=account,
             port=configuration.ports[PortName.REST],

@@ -23,7 +23,7 @@ LOG_TAIL_LINES: Final = 15
 SETTINGS: Final = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
-    "max_connections": "140",
+    "max_connections": "160",
     "shared_buffers": "64MB",
     "synchronous_commit": "on",
     "fsync": "on",

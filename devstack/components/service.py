@@ -26,6 +26,7 @@ _GRPC_PORTS: Final = {
 _METRICS_PORTS: Final = {
     ComponentName.WORKER: PortName.WORKER_METRICS,
     ComponentName.RELAY: PortName.RELAY_METRICS,
+    ComponentName.VAULT_WORKER: PortName.VAULT_WORKER_METRICS,
 }
 
 

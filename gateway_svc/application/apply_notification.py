@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from gateway_svc.application.keep_tokens import TellAtOnce
 from gateway_svc.application.ports import Logger, PaymentStore
 from gateway_svc.application.views import modification_of, payment_of
 from gateway_svc.domain import core
@@ -53,11 +54,12 @@ class ApplyNotification:
     no operation, or comes from another account than the operation was sent to, is UNMATCHED.
     """
 
-    __slots__ = ("_logger", "_store")
+    __slots__ = ("_logger", "_store", "_tell")
 
-    def __init__(self, store: PaymentStore, logger: Logger) -> None:
+    def __init__(self, store: PaymentStore, logger: Logger, tell: TellAtOnce) -> None:
         self._store = store
         self._logger = logger
+        self._tell = tell
 
     async def execute(self, notice: Notice) -> Application:
         """Apply a notice; refuses with UNAVAILABLE when the database is away: it must be brought again."""
@@ -99,7 +101,7 @@ class ApplyNotification:
             if weight is not Weight.RECORD:
                 break
             verdict = core.judge_attempt(payment, attempt, notice.outcome, asked=True)
-            await self._store.record_attempt(payment.id, attempt.id, verdict, asked=True)
+            await self._tell.after(await self._store.record_attempt(payment.id, attempt.id, verdict, asked=True))
             applied = Applied.APPLIED
             found = await self._attempt(attempt.id)
             if found is None or found[1].status is attempt.status:

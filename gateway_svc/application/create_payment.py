@@ -8,9 +8,11 @@ from gateway_svc.application.budget import Budget
 from gateway_svc.application.calls import MoneyCall
 from gateway_svc.application.checks import require_metadata, require_texts, require_token
 from gateway_svc.application.inline_driver import Answer, InlineDriver, State
+from gateway_svc.application.keep_tokens import TellAtOnce
 from gateway_svc.application.ports import (
     Begun,
     CardTokens,
+    DescribedToken,
     DurableDriver,
     NewPayment,
     Operation,
@@ -43,6 +45,7 @@ class PaymentWish:
     description: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     statement_descriptor: str = ""
+    store_card: bool = False
 
 
 class CreatePayment:
@@ -52,7 +55,7 @@ class CreatePayment:
     the same key tells. A decline is no refusal.
     """
 
-    __slots__ = ("_connectors", "_driver", "_durable", "_router", "_store", "_tokens")
+    __slots__ = ("_connectors", "_driver", "_durable", "_router", "_store", "_tell", "_tokens")
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class CreatePayment:
         router: Router,
         connectors: PspConnectors,
         durable: DurableDriver,
+        tell: TellAtOnce,
     ) -> None:
         self._driver = driver
         self._store = store
@@ -70,6 +74,7 @@ class CreatePayment:
         self._router = router
         self._connectors = connectors
         self._durable = durable
+        self._tell = tell
 
     async def execute(self, call: MoneyCall, wish: PaymentWish) -> Answer:
         """Create the payment and give it as far as it came within the budget, or the answer of an earlier call."""
@@ -78,24 +83,27 @@ class CreatePayment:
         operation = call.operation(self._driver.lease_ms)
         payment_id = new_id("pay")
         try:
-            card = await self._tokens.describe(merchant_id=call.merchant_id, token=wish.token)
+            token = await self._tokens.describe(merchant_id=call.merchant_id, token=wish.token)
             candidates = await self._router.route(
                 merchant_id=call.merchant_id,
                 payment_id=payment_id,
                 amount=wish.amount,
                 currency=wish.currency,
-                card=card,
+                card=token.card,
             )
-            candidates = self._fitting(call.merchant_id, wish, card, candidates)
+            candidates = self._fitting(call.merchant_id, wish, token.card, candidates)
             budget.require_begin()
         except Refusal:
             known = await self._answer_known(operation, budget)
             if known is None:
                 raise
             return known
-        return await self._driver.drive(
-            self._work(operation, _new_payment(payment_id, wish, card, candidates)), operation, budget
+        answer = await self._driver.drive(
+            self._work(operation, _new_payment(payment_id, wish, token, candidates)), operation, budget
         )
+        if not answer.replayed:
+            await self._tell.after(answer.view, budget.remaining_ms())
+        return answer
 
     def _fitting(
         self, merchant_id: str, wish: PaymentWish, card: Mapping[str, Any], candidates: Sequence[Candidate]
@@ -200,7 +208,7 @@ def _check(wish: PaymentWish) -> None:
 
 
 def _new_payment(
-    payment_id: str, wish: PaymentWish, card: Mapping[str, Any], candidates: Sequence[Candidate]
+    payment_id: str, wish: PaymentWish, token: DescribedToken, candidates: Sequence[Candidate]
 ) -> NewPayment:
     return NewPayment(
         id=payment_id,
@@ -208,10 +216,12 @@ def _new_payment(
         currency=wish.currency,
         capture_method=wish.capture_method.value,
         token=wish.token,
-        card=card,
+        card=token.card,
         merchant_reference=wish.merchant_reference,
         description=wish.description,
         metadata=wish.metadata,
         statement_descriptor=wish.statement_descriptor,
         candidates=candidates,
+        store_card=wish.store_card,
+        card_on_file=token.on_file,
     )

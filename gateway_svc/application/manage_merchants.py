@@ -7,7 +7,7 @@ from typing import Final
 from gateway_svc.application import page_tokens
 from gateway_svc.application.api_keys import new_key
 from gateway_svc.application.checks import require_texts
-from gateway_svc.application.ports import ApiKeyStore, MerchantStore, NewApiKey, View
+from gateway_svc.application.ports import ApiKeyStore, Logger, MerchantStore, NewApiKey, View
 from gateway_svc.application.read_payments import Page, page_of
 from mesh.context import KeyScope
 from mesh.identifiers import is_id, new_id
@@ -28,16 +28,29 @@ class CreatedKey:
 class ManageMerchants:
     """The use cases behind MerchantService."""
 
-    __slots__ = ("_keys", "_merchants")
+    __slots__ = ("_keys", "_logger", "_merchants")
 
-    def __init__(self, merchants: MerchantStore, keys: ApiKeyStore) -> None:
+    def __init__(self, merchants: MerchantStore, keys: ApiKeyStore, logger: Logger) -> None:
         self._merchants = merchants
         self._keys = keys
+        self._logger = logger
 
     async def create_merchant(self, name: str) -> View:
         """Create a merchant without keys."""
         require_texts((("name", name),))
         return await self._merchants.create_merchant(new_id("mer"), name)
+
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool, changed_by: str) -> View:
+        """Replace a merchant's settings; refuses with MERCHANT_NOT_FOUND. `changed_by` is the operator's key id."""
+        _require_merchant_id(merchant_id)
+        view = await self._merchants.configure_merchant(merchant_id, card_code_required=card_code_required)
+        self._logger.info(
+            "merchant configured",
+            merchant_id=merchant_id,
+            card_code_required=card_code_required,
+            changed_by=changed_by,
+        )
+        return view
 
     async def merchant(self, merchant_id: str) -> View:
         """Give a merchant; refuses with MERCHANT_NOT_FOUND."""

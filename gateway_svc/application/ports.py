@@ -38,7 +38,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """A payment to begin; ``amount`` in minor units of ``currency``."""
+    """A payment to begin; ``amount`` in minor units of ``currency``. A ``card_on_file`` is sent without its code."""
 
     id: str
     amount: int
@@ -51,6 +51,8 @@ class NewPayment:
     metadata: Mapping[str, str]
     statement_descriptor: str
     candidates: Sequence[Candidate]
+    store_card: bool = False
+    card_on_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class PaymentStore(Protocol):
         """Record what became of an attempt; the first definite record wins. Returns the payment as it stands.
 
         "Not sent", or a decline without a PSP's reference, is recorded as UNKNOWN once others have asked or repeated. A
-        late record of an attempt whose payment is final returns the answer that the payment's key has.
+        late record of an attempt whose payment is final returns the answer that the payment's key has. An approval of a
+        payment with ``store_card`` also notes that the vault is to keep its token.
         """
         ...
 
@@ -173,11 +176,36 @@ class PaymentStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TokenToKeep:
+    """A token that the vault is to keep for good, and the payment that was approved with it."""
+
+    payment_id: str
+    merchant_id: str
+    token: str
+
+
+class TokensToKeep(Protocol):
+    """What the vault is still to be told: noted with the approval, dropped when the vault has answered."""
+
+    async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
+        """Hand out what is due, to one taker each; what is not dropped comes again after a while that grows."""
+        ...
+
+    async def drop_token_to_keep(self, payment_id: str) -> None:
+        """Forget a token that the vault was told of; again without effect."""
+        ...
+
+
 class MerchantStore(Protocol):
     """Merchants, as operators manage them."""
 
     async def create_merchant(self, merchant_id: str, name: str) -> View:
         """Create a merchant without keys."""
+        ...
+
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool) -> View:
+        """Replace a merchant's settings; refuses with MERCHANT_NOT_FOUND."""
         ...
 
     async def get_merchant(self, merchant_id: str) -> View:
@@ -267,11 +295,30 @@ class Router(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedToken:
+    """What may be shown of a token's card, and whether the vault has the token for good: such a card has no code."""
+
+    card: Mapping[str, Any]
+    on_file: bool = False
+
+
 class CardTokens(Protocol):
     """What the gateway may know of cards."""
 
-    async def describe(self, *, merchant_id: str, token: str) -> Mapping[str, Any]:
-        """Return the card summary of a merchant's token; raises Refusal TOKEN_NOT_FOUND."""
+    async def describe(self, *, merchant_id: str, token: str) -> DescribedToken:
+        """Tell what may be known of a merchant's token; raises Refusal TOKEN_NOT_FOUND or TOKEN_USED."""
+        ...
+
+
+class TokenVault(Protocol):
+    """The part of the vault that keeps tokens."""
+
+    async def keep(self, wanted: TokenToKeep, *, timeout_ms: int) -> None:
+        """Keep a token for good; again without effect.
+
+        Raises Refusal TOKEN_NOT_FOUND or TOKEN_USED when the vault will not, UNAVAILABLE when it could not be asked.
+        """
         ...
 
 
@@ -289,6 +336,10 @@ class DurableDriver(Protocol):
 
 class Logger(Protocol):
     """Tells operators what happened; never given a secret."""
+
+    def info(self, event: str, **values: object) -> object:
+        """Write down what was done."""
+        ...
 
     def warning(self, event: str, **values: object) -> object:
         """Write down something that healed or will heal by itself."""

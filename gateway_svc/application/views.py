@@ -28,6 +28,8 @@ def payment_of(view: View) -> Payment:
         candidates=tuple(Candidate(item["account"], item["reason"]) for item in view["candidates"]),
         under_review=view["under_review"],
         statement_descriptor=view["statement_descriptor"],
+        # A key's answer that is older than the field does without it.
+        code_required=view.get("code_required", False),
     )
 
 

@@ -95,6 +95,9 @@ class Done:
 NOBODY_KNOWS = Outcome(OutcomeKind.UNKNOWN)
 """What is recorded of an operation that is in doubt."""
 
+CODES_OF_THE_TOKEN = frozenset({"token_unusable", "token_used"})
+"""What is wrong with the token is wrong with it at every PSP."""
+
 CODES_OF_A_REPETITION = frozenset({"duplicate_transaction"})
 OPEN_ATTEMPTS = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
 OPEN_MODIFICATIONS = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING})
@@ -151,7 +154,8 @@ def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked
     repeated = asked or attempt.asks > 0 or attempt.status is AttemptStatus.PENDING
     if outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=repeated):
         codes = (*_failure_codes(payment, before=attempt), outcome.code)
-        moves_on = may_cascade(codes) and next_candidate(payment) is not None
+        # The code went with the attempt that was declined: where it is required, another PSP is not asked without it.
+        moves_on = may_cascade(codes) and not payment.code_required and next_candidate(payment) is not None
         status = PaymentStatus.PROCESSING if moves_on else PaymentStatus.DECLINED
         return _verdict(AttemptStatus.DECLINED, status, outcome)
     if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and not repeated:
@@ -281,7 +285,7 @@ def _is_definite(decline: Outcome, *, asked: bool) -> bool:
 
 
 def _status_after_not_sent(payment: Payment, attempt: Attempt, outcome: Outcome) -> PaymentStatus:
-    if outcome.code != "token_unusable" and next_candidate(payment) is not None:
+    if outcome.code not in CODES_OF_THE_TOKEN and next_candidate(payment) is not None:
         return PaymentStatus.PROCESSING
     declined = any(other.status is AttemptStatus.DECLINED for other in payment.attempts if other.id != attempt.id)
     return PaymentStatus.DECLINED if declined else PaymentStatus.FAILED

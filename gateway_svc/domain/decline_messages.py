@@ -36,7 +36,7 @@ DECLINE_MESSAGES: Final = MappingProxyType(
         "expired_card": "The card has expired.",
         "invalid_expiry": "The expiry date is not the card's.",
         "incorrect_cvc": "The card verification code is wrong.",
-        "cvc_required": "The PSP needs the card verification code, and none was there.",
+        "cvc_required": "The PSP or the merchant's own setting needs the card verification code, and none was there.",
         "avs_mismatch": "The billing address is not the one the issuer knows.",
         "verification_failed": "The issuer could not verify the cardholder.",
         "incorrect_pin": "The PIN is wrong or could not be checked.",
@@ -74,6 +74,7 @@ DECLINE_MESSAGES: Final = MappingProxyType(
         "customer_canceled": "The shopper cancelled the payment.",
         "reenter_transaction": "The network asks for the payment to be sent again.",
         "token_unusable": "The token stands for no card that can be charged any more.",
+        "token_used": "The token was used for another payment already.",
     }
 )
 """One sentence per code of Payera's vocabulary."""

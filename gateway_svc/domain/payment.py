@@ -143,7 +143,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment as recorded; ``amount`` in minor units of ``currency``."""
+    """A payment as recorded; ``amount`` in minor units of ``currency``.
+
+    ``code_required`` says that no PSP may be asked without the card's code, which the vault gives once.
+    """
 
     id: str
     merchant_id: str
@@ -156,6 +159,7 @@ class Payment:
     candidates: tuple[Candidate, ...]
     under_review: bool = False
     statement_descriptor: str = ""
+    code_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,3 +43,8 @@ SWEEP_TIMEOUT: Final = timedelta(seconds=30)
 SWEEP_PATIENCE: Final = timedelta(seconds=50)
 SWEEP_RUN_TIMEOUT: Final = timedelta(seconds=60)
 SWEEP_RETRY: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
+
+# A sweep tells the vault of so many stored cards at once, so many times; each is one small write there.
+TOKENS_AT_ONCE: Final = 20
+TOKEN_BATCHES_MAX: Final = 10
+KEEP_TIMEOUT_MS: Final = 2_000

@@ -4,6 +4,7 @@ import time
 
 from temporalio import activity
 
+from gateway_svc.application.keep_tokens import AT_ONCE_MS, KeepToken, token_to_keep
 from gateway_svc.application.ports import PspConnectors
 from gateway_svc.application.views import payment_of
 from gateway_svc.domain.core import (
@@ -34,11 +35,19 @@ AUTHORIZE = "AUTHORIZE"
 class PaymentActivities:
     """Steps of a payment. Each begins from the record, so that none sends twice what may have been sent once."""
 
-    def __init__(self, store: StepStore, connectors: PspConnectors, crashes: Crashes, observer: StepObserver) -> None:
+    def __init__(
+        self,
+        store: StepStore,
+        connectors: PspConnectors,
+        crashes: Crashes,
+        observer: StepObserver,
+        keep: KeepToken,
+    ) -> None:
         self._store = store
         self._connectors = connectors
         self._crashes = crashes
         self._observer = observer
+        self._keep = keep
 
     @activity.defn(name="advance_payment")
     async def advance_payment(self, order: Advance) -> Plan:
@@ -106,6 +115,10 @@ class PaymentActivities:
         verdict = judge_attempt(payment, attempt, outcome, asked=asked)
         view = await record(lambda: self._store.record_attempt(payment.id, attempt.id, verdict, asked=asked))
         await self._crashes.reach(AFTER_RECORD)
+        wanted = token_to_keep(view)
+        if wanted is not None:
+            # A caller may wait for this step: what the vault does not take now is told by the sweep.
+            await self._keep.execute(wanted, AT_ONCE_MS)
         return payment_of(view)
 
 

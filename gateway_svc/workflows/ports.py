@@ -71,6 +71,14 @@ class StepObserver(Protocol):
         ...
 
 
+class TokenObserver(Protocol):
+    """Counts what became of the tokens that the vault is to keep."""
+
+    def kept(self, result: str, count: int) -> None:
+        """Note that telling the vault of ``count`` tokens came to ``result`` (kept, refused, left)."""
+        ...
+
+
 class WorkStarter(Protocol):
     """Starts the workflow of one piece of work."""
 

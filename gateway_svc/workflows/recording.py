@@ -14,6 +14,7 @@ T = TypeVar("T")
 BEFORE_SEND: Final = "worker.before_send"
 AFTER_SEND: Final = "worker.after_send"
 AFTER_RECORD: Final = "worker.after_record"
+AFTER_KEEP: Final = "worker.after_keep"
 
 
 def require_fresh(began: float, now: float) -> None:

@@ -17,6 +17,7 @@ PACKAGE: Final = "payera.events.v1"
 TYPE_ENUM: Final = f"{PACKAGE}.PaymentEventType"
 TYPE_PREFIX: Final = "PAYMENT_EVENT_TYPE_"
 EVENT: Final = f"{PACKAGE}.PaymentEvent"
+AUDIT_HEADS: Final = f"{PACKAGE}.AuditHeads"
 CLOUD_EVENTS_PREFIX: Final = "dev.payera.payment."
 
 #: Which optional part of the event comes with which kinds, by the word their names begin with.
@@ -29,7 +30,7 @@ _WITH_EITHER: Final = frozenset({"PAYMENT_SUCCEEDED", "REVIEW_REQUIRED"})
 INTRODUCTION: Final = """\
 # Events
 
-<!-- Written by proto/tools/event_catalogue.py from proto/payera/events/v1/payment_event.proto. Change it there. -->
+<!-- Written by proto/tools/event_catalogue.py from proto/payera/events/v1/. Change it there. -->
 
 Everything that happens to a payment is published to Kafka as a protobuf message `payera.events.v1.PaymentEvent`. Each
 event holds the payment as it stood after it, so that a reader needs no other source and no earlier event.
@@ -70,6 +71,29 @@ This is the binary mode of CloudEvents 1.0 for Kafka: a reader can choose by `ce
 what comes on top.
 """
 
+AUDIT: Final = """\
+## Heads of the vault's audit
+
+The topic `payera.vault.audit-heads.v1` is not about payments. In it the vault publishes, as
+`payera.events.v1.AuditHeads`, how far each chain of its [audit](audit.md) has come: within seconds of an access, and
+every hour when there is none. It has one partition, is kept for 400 days and never compacted. Whoever keeps a copy out
+of the reach of Payera's own administrators can prove later that nothing was changed before. No card data, no token and
+no merchant is in it.
+
+| part | content |
+|---|---|
+| key | the message's id, UTF-8; each message has its own |
+| value | `payera.events.v1.AuditHeads`, protobuf binary |
+| header `ce_specversion` | `1.0` |
+| header `ce_id` | the message's id, as in the field `id` |
+| header `ce_source` | `/payera/vault` |
+| header `ce_type` | `dev.payera.vault.audit_heads` |
+| header `ce_subject` | `audit` |
+| header `ce_time` | when the heads were read, RFC 3339 in UTC |
+| header `ce_dataschema` | `payera.events.v1.AuditHeads` |
+| header `content-type` | `application/protobuf` |
+"""
+
 
 def render(descriptor_path: Path = DESCRIPTOR_PATH) -> str:
     """Give the page as Markdown: the contract with readers, the kinds of events, and every field of the messages."""
@@ -82,6 +106,9 @@ def render(descriptor_path: Path = DESCRIPTOR_PATH) -> str:
         lines.append(f"| `{kind}` | `{cloud_events_type(kind)}` | {value.comment} | {_also_set(kind)} |")
     lines += ["", "## Fields"]
     for message in _reachable(contracts, EVENT):
+        lines += ["", *_message_section(message)]
+    lines += ["", AUDIT.removesuffix("\n")]
+    for message in _reachable(contracts, AUDIT_HEADS):
         lines += ["", *_message_section(message)]
     return "\n".join(lines) + "\n"
 

@@ -1,16 +1,19 @@
 """Card operations as the gateway asks for them: with a vault token in place of the card."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mesh.money import Money
-from psp_connectors.domain.cards import Card
+from psp_connectors.domain.cards import NO_ADDRESS, Card
 from psp_connectors.domain.details import NO_DETAILS, PaymentDetails
 from psp_connectors.domain.operations import Authorization, OperationKind, Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationOrder:
-    """An authorization; `repetition` tells that a call with the same key was made before, to an unknown end."""
+    """An authorization; `repetition` tells that a call with the same key was made before, to an unknown end.
+
+    With `code_required` the PSP is not asked when the vault has no code of the card to give.
+    """
 
     reference: str
     idempotency_key: str
@@ -22,6 +25,7 @@ class AuthorizationOrder:
     statement_descriptor: str = ""
     details: PaymentDetails = NO_DETAILS
     repetition: bool = False
+    code_required: bool = False
 
     @property
     def kind(self) -> OperationKind:
@@ -42,7 +46,7 @@ class AuthorizationOrder:
             capture=self.capture,
             card=card,
             statement_descriptor=self.statement_descriptor,
-            details=self.details,
+            details=_with_address(self.details, card),
         )
 
 
@@ -76,9 +80,20 @@ class VerificationOrder:
             idempotency_key=self.idempotency_key,
             currency=self.currency,
             card=card,
-            details=self.details,
+            details=_with_address(self.details, card),
         )
 
 
 CardOrder = AuthorizationOrder | VerificationOrder
 """An operation that needs the card behind a token."""
+
+
+def _with_address(details: PaymentDetails, card: Card) -> PaymentDetails:
+    """Give the details with the address that came with the card where the payment has none of its own.
+
+    Issuers compare it with theirs.
+    """
+    customer = details.customer
+    if customer.address != NO_ADDRESS or card.address == NO_ADDRESS:
+        return details
+    return replace(details, customer=replace(customer, address=card.address))

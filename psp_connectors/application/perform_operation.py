@@ -15,12 +15,15 @@ from psp_connectors.application.ports import (
     Observer,
     Performed,
     TokenUnusable,
+    TokenUsed,
     Vault,
     VaultUnavailable,
 )
 from psp_connectors.application.unsettled_cards import UnsettledCards
 from psp_connectors.domain.breaker import BreakerLimits
+from psp_connectors.domain.cards import Card
 from psp_connectors.domain.connector import NO_TOKEN, Account, Connector, Unsendable
+from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.eligibility import reason_against
 from psp_connectors.domain.guard import settle
 from psp_connectors.domain.http import (
@@ -33,7 +36,7 @@ from psp_connectors.domain.http import (
     UnansweredReason,
 )
 from psp_connectors.domain.operations import CardlessOperation, CardOperation, Operation, Sync, kind_of, name_of
-from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, not_sent, unknown
+from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, declined, not_sent, unknown
 
 __all__ = ["AFTER_SEND", "BEFORE_SEND", "AuthorizationOrder", "PerformOperation", "VerificationOrder"]
 
@@ -139,17 +142,26 @@ class PerformOperation:
         if refusal is not None:
             return refusal
         try:
-            card = await self._vault.card_of(
-                merchant_id=order.merchant_id, token=order.token, payment_id=order.payment_id, deadline=deadline
-            )
-        except TokenUnusable:
-            return not_sent(CallCode.TOKEN_UNUSABLE)
-        except VaultUnavailable:
-            return not_sent(CallCode.VAULT_UNAVAILABLE)
-        refusal = self._refusal(account, order, card.summary.brand)
+            card = await self._card_for(order, deadline)
+        except Refused as refused:
+            return refused.outcome
+        refusal = self._refusal(account, order, card.summary.brand) or _refusal_without_code(order, card)
         if refusal is not None:
             return refusal
         return await self._put_card(account, order.operation(card), deadline, repetition=order.repetition)
+
+    async def _card_for(self, order: CardOrder, deadline: float) -> Card:
+        """Get the card from the vault; raises Refused."""
+        try:
+            return await self._vault.card_of(
+                merchant_id=order.merchant_id, token=order.token, payment_id=order.payment_id, deadline=deadline
+            )
+        except TokenUsed:
+            raise Refused(not_sent(CallCode.TOKEN_USED)) from None
+        except TokenUnusable:
+            raise Refused(not_sent(CallCode.TOKEN_UNUSABLE)) from None
+        except VaultUnavailable:
+            raise Refused(not_sent(CallCode.VAULT_UNAVAILABLE)) from None
 
     def _refusal(self, account: Account, order: CardOrder, brand: str = "") -> Outcome | None:
         capabilities = self._connectors[account.connector].capabilities
@@ -248,6 +260,17 @@ class PerformOperation:
                 duration_ms=round((self._clock() - started) * 1000, 3),
             )
         )
+
+
+def _refusal_without_code(order: CardOrder, card: Card) -> Outcome | None:
+    """Decline what the merchant wants no PSP to be asked for without the card's code; None when nothing is missing.
+
+    A repetition goes out as it is: the first call may have reached the PSP with the code, and must be settled.
+    """
+    required = isinstance(order, AuthorizationOrder) and order.code_required and not order.repetition
+    if not required or card.code:
+        return None
+    return declined(DeclineCode.CVC_REQUIRED, "the vault has no code of the card to give any more")
 
 
 def _is_settled(outcome: Outcome, *, repetition: bool) -> bool:

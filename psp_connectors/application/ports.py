@@ -13,6 +13,10 @@ class TokenUnusable(Exception):  # noqa: N818 - an answer of the vault, not a fa
     """The merchant has no such token, or its card is gone."""
 
 
+class TokenUsed(TokenUnusable):
+    """The single-use token was used for another payment."""
+
+
 class VaultUnavailable(Exception):  # noqa: N818 - a state of the vault
     """The vault could not be asked, or gave no answer in time."""
 
@@ -21,7 +25,10 @@ class Vault(Protocol):
     """Gives the card behind a token."""
 
     async def card_of(self, *, merchant_id: str, token: str, payment_id: str, deadline: float) -> Card:
-        """Give the card; `deadline` in seconds of the monotonic clock. Raises TokenUnusable or VaultUnavailable."""
+        """Give the card; `deadline` in seconds of the monotonic clock. Raises TokenUnusable or VaultUnavailable.
+
+        TokenUsed, a TokenUnusable, when the token has another payment.
+        """
 
 
 class HttpSender(Protocol):

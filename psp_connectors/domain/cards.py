@@ -1,7 +1,7 @@
 """Card data as types that never show themselves: not in a repr, a log line, an error or a pickle."""
 
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Final, NoReturn
 
 
 class Redacted:
@@ -64,15 +64,38 @@ class Secret(Redacted):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A billing address; `country` is ISO 3166-1 alpha-2. Its repr shows nothing."""
+
+    line1: str = field(default="", repr=False)
+    line2: str = field(default="", repr=False)
+    city: str = field(default="", repr=False)
+    state: str = field(default="", repr=False)
+    postal_code: str = field(default="", repr=False)
+    country: str = field(default="", repr=False)
+
+
+NO_ADDRESS: Final = Address()
+"""Nobody knows where the shopper gets the card's statements."""
+
+
 @dataclass(frozen=True, slots=True)
 class CardSummary:
-    """What may be shown of a card; `brand` in lower case, the fields of an unknown card are empty or 0."""
+    """What may be shown of a card; `brand` in lower case, the fields of an unknown card are empty or 0.
+
+    `networks` are those the card may run on, its brand first. `funding` is `credit`, `debit`, `prepaid`, `charge` or
+    `unknown`; `issuer_country` is ISO 3166-1 alpha-2.
+    """
 
     brand: str = ""
     last4: str = ""
     bin: str = ""
     exp_month: int = 0
     exp_year: int = 0
+    networks: tuple[str, ...] = ()
+    funding: str = ""
+    issuer_country: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,4 +107,5 @@ class Card:
     exp_month: int = field(repr=False)
     exp_year: int = field(repr=False)
     holder_name: str = field(default="", repr=False)
+    address: Address = field(default=NO_ADDRESS, repr=False)
     summary: CardSummary

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from psp_connectors.domain.cards import Redacted
+from psp_connectors.domain.cards import NO_ADDRESS, Address, Redacted
 
 
 class Initiator(StrEnum):
@@ -94,18 +94,6 @@ class ThreeDsPreference(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """A billing address; `country` is ISO 3166-1 alpha-2. Its repr shows nothing."""
-
-    line1: str = field(default="", repr=False)
-    line2: str = field(default="", repr=False)
-    city: str = field(default="", repr=False)
-    state: str = field(default="", repr=False)
-    postal_code: str = field(default="", repr=False)
-    country: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """The shopper as far as known; `id` is the merchant's own. Its repr shows the id alone."""
 
@@ -113,7 +101,7 @@ class Customer:
     name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
     ip_address: str = field(default="", repr=False)
-    address: Address = field(default=Address(), repr=False)
+    address: Address = field(default=NO_ADDRESS, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ class CallCode(StrEnum):
     RATE_LIMITED = "rate_limited"
     REFERENCE_MISMATCH = "reference_mismatch"
     TOKEN_UNUSABLE = "token_unusable"  # noqa: S105 - the name of a code, not a secret
+    TOKEN_USED = "token_used"  # noqa: S105
     UNREADABLE_ANSWER = "unreadable_answer"
     VAULT_UNAVAILABLE = "vault_unavailable"
 
@@ -116,6 +117,11 @@ class Outcome:
 def not_sent(code: CallCode | DeclineCode, detail: str = "") -> Outcome:
     """Say that provably nothing reached the PSP."""
     return Outcome(kind=OutcomeKind.NOT_SENT, code=code.value, detail=detail)
+
+
+def declined(code: DeclineCode, detail: str = "") -> Outcome:
+    """Say that the operation is refused without asking the PSP: nothing of it was ever sent."""
+    return Outcome(kind=OutcomeKind.DECLINED, code=code.value, detail=detail)
 
 
 def unknown(code: CallCode | DeclineCode, detail: str = "", *, raw_code: str = "") -> Outcome:

@@ -13,7 +13,32 @@ MerchantId = NewType("MerchantId", str)
 
 PRIORITIES_MAX: Final = 50
 NO_VERSION: Final = 0
-_BRANDS: Final = frozenset({"visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay", "unknown"})
+#: The words that the vault has for brands.
+_BRANDS: Final = frozenset(
+    {
+        "amex",
+        "bancontact",
+        "bccard",
+        "carnet",
+        "dankort",
+        "diners",
+        "discover",
+        "elo",
+        "hipercard",
+        "jcb",
+        "mada",
+        "maestro",
+        "mastercard",
+        "mir",
+        "rupay",
+        "troy",
+        "uatp",
+        "unionpay",
+        "unknown",
+        "verve",
+        "visa",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

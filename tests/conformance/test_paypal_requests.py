@@ -11,8 +11,9 @@ from devstack.descriptions import Description, default_folder, load
 from psp_connectors.connectors.paypal.capabilities import LONGEST_KEY
 from psp_connectors.connectors.paypal.money import CURRENCIES
 from psp_connectors.connectors.registry import CONNECTORS
+from psp_connectors.domain.cards import Address
 from psp_connectors.domain.connector import Unsendable
-from psp_connectors.domain.details import Address, Customer, Level2, PaymentDetails
+from psp_connectors.domain.details import Customer, Level2, PaymentDetails
 from psp_connectors.domain.http import HttpRequest
 from psp_connectors.domain.operations import Action
 from tests.conformance.material import needs_material

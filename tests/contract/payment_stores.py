@@ -1,10 +1,11 @@
 """The two payment stores that the contract suites run against, with what a test needs to drive them."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
+import psycopg
 import pytest
 
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
@@ -15,6 +16,7 @@ from gateway_svc.application.ports import (
     NewPayment,
     Operation,
     PaymentStore,
+    TokensToKeep,
     View,
 )
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
@@ -31,9 +33,19 @@ from mesh.refusal import Refusal
 from tests.fakes.gateway.payment_store import FakePaymentStore
 from tests.support.postgres import PostgresServer, postgres  # noqa: F401 - a fixture
 
-CARD = {"brand": "visa", "last4": "1111", "bin": "411111", "exp_month": 12, "exp_year": 2030}
+CARD = {
+    "brand": "visa",
+    "last4": "1111",
+    "bin": "411111",
+    "exp_month": 12,
+    "exp_year": 2030,
+    "networks": ["visa", "cartes_bancaires"],
+    "funding": "debit",
+    "issuer_country": "FR",
+}
 SUMMARY_KEYS = {
     *("id", "merchant_id", "status", "amount", "currency", "capture_method", "token", "card", "merchant_reference"),
+    *("store_card", "code_required"),
     *("description", "metadata", "statement_descriptor", "amount_authorized", "amount_captured", "amount_refunded"),
     *(
         "amount_capture_pending",
@@ -66,14 +78,24 @@ FAILED = ModificationVerdict(ModificationStatus.FAILED, code="invalid_transactio
 UNSURE = ModificationVerdict(ModificationStatus.UNKNOWN, code="psp_timeout")
 
 
+class Store(PaymentStore, TokensToKeep, Protocol):
+    """Everything that the procedures of payments do."""
+
+
 @dataclass
 class Subject:
-    """A store as the servers and as the workers hold it, and a merchant that exists."""
+    """A store as the servers and as the workers hold it, and a merchant that exists.
 
-    store: PaymentStore
-    worker: PaymentStore
+    `require_codes` makes that merchant's first payments need the card's code, `make_due` lets the time of all tokens to
+    keep have come.
+    """
+
+    store: Store
+    worker: Store
     merchant_id: str
     foreign_id: str
+    require_codes: Callable[[], Awaitable[None]]
+    make_due: Callable[[], Awaitable[None]]
 
     def operation(self, key: str = "", lease_ms: int = 60_000, body: bytes = b"body") -> Operation:
         return Operation(self.merchant_id, key or new_id("key"), hashlib.sha256(body).digest(), lease_ms)
@@ -139,7 +161,14 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     merchants = (new_id("mer"), new_id("mer"))
     if request.param == "fake":
         store = FakePaymentStore(merchants=set(merchants))
-        yield Subject(store, store, *merchants)
+
+        async def require() -> None:
+            store.need_codes.add(merchants[0])
+
+        async def let_time_pass() -> None:
+            store.tokens.make_due()
+
+        yield Subject(store, store, *merchants, require, let_time_pass)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     database = Database(server.role_urls["gateway_svc"], pool_size=6, name="test")
@@ -148,6 +177,14 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     await worker.open()
     for merchant_id in merchants:
         await database.call("gateway.create_merchant", merchant_id, "Test")
-    yield Subject(PostgresPaymentStore(database), PostgresPaymentStore(worker), *merchants)
+
+    async def require_codes() -> None:
+        await database.call("gateway.configure_merchant", merchants[0], True)
+
+    async def make_due() -> None:
+        async with await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as administrator:
+            await administrator.execute("UPDATE gateway.token_to_keep SET next_try_at = now() - interval '1 second'")
+
+    yield Subject(PostgresPaymentStore(database), PostgresPaymentStore(worker), *merchants, require_codes, make_due)
     await worker.close()
     await database.close()

@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 
 from gateway_svc.application.apply_notification import Applied, ApplyNotification
+from gateway_svc.application.keep_tokens import KeepToken, TellAtOnce
+from gateway_svc.application.ports import TokenToKeep
+from gateway_svc.application.sections import CriticalSections
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.notices import Notice, Subject
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import AttemptStatus, ModificationStatus, PaymentStatus
 from mesh.identifiers import new_id
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
 from tests.contract.payment_stores import APPROVED, DONE, UNKNOWN, modification_in, subject
 from tests.contract.payment_stores import Subject as Store
-from tests.fakes.gateway.peers import FakeLogger
+from tests.fakes.gateway.peers import FakeLogger, FakeTokenVault
 from tests.support.postgres import postgres
 
 __all__ = ["postgres", "subject"]
@@ -28,13 +33,20 @@ WAITING = ModificationVerdict(ModificationStatus.PENDING, psp_reference="psp_2")
 ROUNDS = 10
 
 
+async def _nothing() -> None:
+    """Stand for a crash point that is not armed."""
+
+
 class Told:
     """The use case over a store, told as a PSP's webhook would have it."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.logger = FakeLogger()
-        self.apply = ApplyNotification(store.store, self.logger)
+        self.vault = FakeTokenVault()
+        keep = KeepToken(vault=self.vault, store=store.store, after_keep=_nothing, logger=self.logger)
+        tell = TellAtOnce(keep, CriticalSections(self.logger))
+        self.apply = ApplyNotification(store.store, self.logger, tell)
 
     async def told(self, subject: Subject, outcome: Outcome, reference: str = "", **changes: Any) -> Applied:
         notice = Notice("psp_a", subject, outcome, reference, **changes)
@@ -72,6 +84,24 @@ async def test_a_webhook_that_is_faster_than_the_answer_settles_the_attempt(told
     assert await told.of_attempt(payment_id, SAID_YES) is Applied.KNOWN
     assert await told.of_attempt(payment_id, Outcome(OutcomeKind.PENDING)) is Applied.KNOWN
     assert await told.payment(payment_id) == view
+
+
+async def test_a_stored_card_is_kept_when_a_webhook_brings_the_approval(told: Told) -> None:
+    payment = await told.store.begun(store_card=True)
+    assert await told.of_attempt(payment["id"], Outcome(OutcomeKind.PENDING)) is Applied.APPLIED
+    assert told.vault.told == []
+    assert await told.of_attempt(payment["id"], SAID_YES) is Applied.APPLIED
+    assert told.vault.told == [TokenToKeep(payment["id"], told.store.merchant_id, payment["token"])]
+    await told.store.make_due()
+    assert await told.store.worker.take_tokens_to_keep(10) == []
+
+
+async def test_a_vault_that_is_away_does_not_keep_a_webhook_from_being_taken(told: Told) -> None:
+    told.vault.refusal = Refusal(Reason.UNAVAILABLE)
+    payment = await told.store.begun(store_card=True)
+    assert await told.of_attempt(payment["id"], SAID_YES) is Applied.APPLIED
+    await told.store.make_due()
+    assert [one.payment_id for one in await told.store.worker.take_tokens_to_keep(10)] == [payment["id"]]
 
 
 @pytest.mark.parametrize("recorded", [UNKNOWN, PENDING])

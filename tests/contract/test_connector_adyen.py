@@ -6,10 +6,10 @@ import pytest
 
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.capabilities import Answering
+from psp_connectors.domain.cards import Address
 from psp_connectors.domain.connector import Unsendable
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Customer,

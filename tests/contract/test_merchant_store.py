@@ -47,7 +47,7 @@ async def refusal_of(call: object) -> Reason:
 async def test_merchants_are_kept_and_listed_newest_first(store: Store) -> None:
     ids = [new_id("mer") for _ in range(3)]
     views = [await store.create_merchant(merchant_id, f"Shop {merchant_id}") for merchant_id in ids]
-    assert set(views[0]) == {"id", "name", "created_us"}
+    assert set(views[0]) == {"id", "name", "card_code_required", "created_us"}
     assert await store.get_merchant(ids[0]) == views[0]
     listed = await store.list_merchants(None, None, 3)
     assert listed == views[::-1]
@@ -72,9 +72,9 @@ async def test_a_key_is_found_by_its_hash_until_revoked_and_after(store: Store) 
     assert await refusal_of(store.revoke_api_key(new_id("key"))) is Reason.API_KEY_NOT_FOUND
 
 
-async def test_an_operators_key_has_no_merchant(store: Store) -> None:
-    view = await store.create_api_key(api_key(None, KeyScope.OPERATOR))
-    assert (view["merchant_id"], view["scope"]) == (None, 3)
+@pytest.mark.parametrize("scope", KeyScope)
+async def test_no_key_is_made_without_a_merchant_so_that_none_is_an_operators(store: Store, scope: KeyScope) -> None:
+    assert await refusal_of(store.create_api_key(api_key(None, scope))) is Reason.MERCHANT_NOT_FOUND
 
 
 async def test_keys_are_listed_newest_first_and_limited(store: Store) -> None:
@@ -87,3 +87,18 @@ async def test_keys_are_listed_newest_first_and_limited(store: Store) -> None:
     assert await refusal_of(store.create_api_key(api_key(merchant_id))) is Reason.API_KEY_LIMIT
     await store.revoke_api_key(created[0]["id"])
     await store.create_api_key(api_key(merchant_id))
+
+
+async def test_settings_are_replaced_and_shown_wherever_the_merchant_is(store: Store) -> None:
+    merchant_id, other_id = new_id("mer"), new_id("mer")
+    created = await store.create_merchant(merchant_id, "Shop")
+    other = await store.create_merchant(other_id, "Other shop")
+    assert created["card_code_required"] is False
+    configured = await store.configure_merchant(merchant_id, card_code_required=True)
+    assert configured == dict(created) | {"card_code_required": True}
+    assert await store.configure_merchant(merchant_id, card_code_required=True) == configured
+    assert await store.get_merchant(merchant_id) == configured
+    assert await store.list_merchants(None, None, 2) == [other, configured]
+    assert await store.configure_merchant(merchant_id, card_code_required=False) == created
+    refused = store.configure_merchant(new_id("mer"), card_code_required=True)
+    assert await refusal_of(refused) is Reason.MERCHANT_NOT_FOUND

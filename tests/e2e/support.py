@@ -6,6 +6,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Collection
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import psycopg
@@ -34,6 +35,24 @@ class Mesh:
     def token(self, number: str = VISA, cvc: str = "123") -> str:
         card = {"number": number, "exp_month": 12, "exp_year": 2040, "cvc": cvc}
         return str(expect_ok(self.rest.post("/v1/tokens", {"card": card}, money=False), "a token")["id"])
+
+    def stored_token(self) -> str:
+        """Give a token for any number of payments: one with `store_card` has succeeded with it."""
+        payment = self.pay(1000, store_card=True)
+        self.kept(payment["token"])
+        return str(payment["token"])
+
+    def read_token(self, token: str) -> dict[str, Any]:
+        return expect_ok(self.rest.get(f"/v1/tokens/{token}"), "reading a token")
+
+    def kept(self, token: str, seconds: float = 60) -> dict[str, Any]:
+        """Wait until the vault keeps the token for good; it may just have been started."""
+        answer = until(
+            lambda: self.rest.get(f"/v1/tokens/{token}"),
+            lambda found: found.status == HTTPStatus.OK and found.body["usage"] == "PERMANENT",
+            seconds,
+        )
+        return answer.body
 
     def create(self, amount: int = 1000, *, key: str | None = None, **fields: Any) -> Answer:
         """Create a payment in EUR with a new Visa token unless another is given."""

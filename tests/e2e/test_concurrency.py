@@ -138,7 +138,7 @@ def assert_books(mesh: Mesh) -> None:
 
 
 async def test_two_refunds_of_60_race_for_100(mesh: Mesh, second_gateway: str) -> None:
-    racer, token = Racer(mesh.merchant.secret_key), mesh.token()
+    racer, token = Racer(mesh.merchant.secret_key), mesh.stored_token()
     won: Counter[int] = Counter()
     async with gateways(mesh, second_gateway) as stubs:
 
@@ -156,7 +156,7 @@ async def test_two_refunds_of_60_race_for_100(mesh: Mesh, second_gateway: str) -
 
 
 async def test_two_captures_of_60_race_for_100(mesh: Mesh, second_gateway: str) -> None:
-    racer, token = Racer(mesh.merchant.secret_key), mesh.token()
+    racer, token = Racer(mesh.merchant.secret_key), mesh.stored_token()
     won: Counter[int] = Counter()
     async with gateways(mesh, second_gateway) as stubs:
 
@@ -174,7 +174,7 @@ async def test_two_captures_of_60_race_for_100(mesh: Mesh, second_gateway: str) 
 
 
 async def test_a_capture_races_a_void(mesh: Mesh, second_gateway: str) -> None:
-    racer, token = Racer(mesh.merchant.secret_key), mesh.token()
+    racer, token = Racer(mesh.merchant.secret_key), mesh.stored_token()
     ended: Counter[str] = Counter()
     async with gateways(mesh, second_gateway) as stubs:
 

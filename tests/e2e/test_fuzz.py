@@ -30,6 +30,8 @@ OPERATIONS: Final = {
     for method, operation in methods.items()
 }
 REASONS: Final = {name.removeprefix("REASON_") for name in reason_pb2.Reason.DESCRIPTOR.values_by_name}
+#: A customer of the merchant who has tokens.
+CUSTOMER: Final = "fuzzed-customer"
 #: What a call under load or a restart may be answered with; the caller repeats it.
 RETRYABLE: Final = {"OVERLOADED": 429, "UNAVAILABLE": 503}
 #: Written while a call is served, and by nothing that goes on behind it.
@@ -105,6 +107,7 @@ class Caller:
 
     mesh: Mesh
     known: dict[str, list[str]]
+    token: str
     connection: http.client.HTTPConnection
     database: "psycopg.Connection[Any]"
     counts: dict[str, int] = field(default_factory=dict)
@@ -123,6 +126,8 @@ class Caller:
 
     def rows(self) -> dict[str, int]:
         query = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in COUNTED)
+        # A rotation that a call has begun writes known numbers down once more, under another key.
+        query += " UNION ALL SELECT 'fingerprints', count(DISTINCT fingerprint_id) FROM vault.fingerprint"
         return dict(self.database.execute(query.encode()).fetchall())
 
 
@@ -133,18 +138,32 @@ def caller(mesh: Mesh) -> Iterator[Caller]:
     known = {
         "payment_id": payments,
         "refund_id": [refund],
-        "token_id": [mesh.token()],
+        # Some calls use these up, or destroy them; payments are made with a token of their own.
+        "token_id": [mesh.token(), mesh.stored_token()],
         "merchant_id": [mesh.merchant.merchant_id],
         "key_id": [new_id("key")],
         "account": ["sandbox_a", _psp_account(mesh)],
         "secret_id": [new_id("whs")],
         "webhook_id": [new_id("whk")],
+        "operation_id": [new_id("cop")],
+        "kind": ["DATA_KEY", "FINGERPRINT_KEY"],
+        "customer_id": [CUSTOMER],
+        "page_token": [_page_token(mesh)],
     }
     address = urlsplit(mesh.stack.configuration.rest_url).netloc
     with psycopg.connect(mesh.stack.configuration.administrator_url, autocommit=True) as database:
         connection = http.client.HTTPConnection(address, timeout=40)
-        yield Caller(mesh, known, connection, database)
+        yield Caller(mesh, known, mesh.stored_token(), connection, database)
         connection.close()
+
+
+def _page_token(mesh: Mesh) -> str:
+    """Give a customer two tokens, so that a list has something to show and a page to go on with."""
+    card = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2040}
+    for _ in range(2):
+        expect_ok(mesh.rest.post("/v1/tokens", {"card": card, "customer_id": CUSTOMER}, money=False), "a token")
+    page = expect_ok(mesh.rest.get(f"/v1/tokens?customer_id={CUSTOMER}&page_size=1"), "a page of tokens")
+    return str(page["next_page_token"])
 
 
 def _psp_account(mesh: Mesh) -> str:
@@ -193,7 +212,7 @@ def body_of(draw: st.DrawFn, caller: Caller, operation: Mapping[str, Any]) -> by
         return draw(st.one_of(st.binary(max_size=200), junk.map(_as_json)))
     body = draw(fitting(content["application/json"]["schema"]))
     if isinstance(body, dict) and "token" in body and draw(st.integers(0, 3)):
-        body["token"] = caller.known["token_id"][0]
+        body["token"] = caller.token
     text = json.dumps(body).encode("utf-8", "surrogatepass")
     match draw(st.integers(0, 12)):
         case 0:
@@ -214,6 +233,9 @@ def _as_json(value: Json) -> bytes:
 def test_whatever_is_sent_the_answer_is_clear_and_a_refusal_leaves_no_trace(caller: Caller, name: str) -> None:
     method, path, operation = OPERATIONS[name]
     key = key_of(caller.mesh, operation)
+    if "{token_id}" in path:
+        # What one operation destroys or changes shall not keep the next one from finding something.
+        caller.known["token_id"] = [caller.mesh.token() for _ in range(12)]
 
     @settings(
         max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)

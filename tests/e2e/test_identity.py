@@ -51,6 +51,14 @@ CALLS = [
         {"gateway_svc", "gateway_worker"},
     ),
     (
+        PortName.VAULT,
+        "vault_svc",
+        token_service_pb2_grpc.CardServiceStub,
+        "MakePermanent",
+        token_service_pb2.MakePermanentRequest(merchant_id="m", token_id="t", payment_id="p"),
+        {"gateway_svc", "gateway_worker"},
+    ),
+    (
         PortName.ROUTER,
         "router_svc",
         router_service_pb2_grpc.RouterServiceStub,

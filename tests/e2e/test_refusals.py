@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devstack.rest import Answer, Rest
-from tests.e2e.support import Mesh
+from tests.e2e.support import VISA, Mesh
 
 
 def counts(mesh: Mesh) -> dict[str, int]:
@@ -17,7 +17,8 @@ def counts(mesh: Mesh) -> dict[str, int]:
         for row in mesh.rows("SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'gateway' ORDER BY relname")
     ]
     assert tables, "the gateway has tables"
-    money = [table for table in tables if table not in {"outbox", "api_key", "merchant"}]
+    # What goes on behind the calls empties the queues meanwhile.
+    money = [table for table in tables if table not in {"outbox", "token_to_keep", "api_key", "merchant"}]
     return {table: mesh.rows(f"SELECT count(*) AS n FROM gateway.{table}")[0]["n"] for table in money}
 
 
@@ -52,6 +53,9 @@ BAD_BODIES = [
     ({"amount": None}, "INVALID_FIELD"),
     ({"token": ""}, "INVALID_FIELD"),
     ({"token": "tok_01JABCDEFGHJKMNPQRSTVWXYZ0"}, "TOKEN_NOT_FOUND"),
+    ({"store_card": "yes"}, "MALFORMED_BODY"),
+    ({"store_card": 1}, "MALFORMED_BODY"),
+    ({"storeCard": True, "store_card": True}, "MALFORMED_BODY"),
     ({"captur_method": "MANUAL"}, "UNKNOWN_FIELD"),
     ({"amount": {"value": 1000, "currency": "EUR", "curency": "EUR"}}, "UNKNOWN_FIELD"),
     ({"capture_method": "LATER"}, "MALFORMED_BODY"),
@@ -79,6 +83,24 @@ def test_malformed_json_unknown_route_and_unknown_parameter(mesh: Mesh) -> None:
     assert_refused(mesh.rest.get("/v1/payments?page_sice=3"), 400, "UNKNOWN_PARAMETER")
     assert_refused(mesh.rest.get("/v1/payments?page_token=abc"), 400, "INVALID_PAGE_TOKEN")
     assert_refused(mesh.rest.send("POST", "/v1/payments", b" " * 100_000, key), 413, "BODY_TOO_LARGE")
+
+
+def test_a_browser_gives_no_card_to_a_customer(mesh: Mesh) -> None:
+    browser = Rest(mesh.stack.configuration.rest_url, mesh.merchant.publishable_key)
+    body = {"card": {"number": VISA, "exp_month": 12, "exp_year": 2040}, "customer_id": "customer-17"}
+    refused = browser.post("/v1/tokens", body, money=False)
+    assert_refused(refused, 400, "INVALID_FIELD")
+    assert refused.body["message"].startswith("`customer_id`: a publishable key may not name a customer")
+    [rules] = [detail["field_violations"] for detail in refused.body["details"] if "field_violations" in detail]
+    assert [rule["field"] for rule in rules] == ["customer_id"]
+    token = browser.post("/v1/tokens", {"card": body["card"]}, money=False).body
+    assert token["customer_id"] == ""
+    update = f"/v1/tokens/{token['id']}:update"
+    assert_refused(browser.post(update, {"customer_id": "customer-17"}, money=False), 403, "API_KEY_SCOPE")
+    assigned = mesh.rest.post(update, {"customer_id": "customer-17"}, money=False)
+    assert (assigned.status, assigned.body["customer_id"]) == (200, "customer-17")
+    assert assigned.body["card"] == token["card"]
+    assert_refused(mesh.rest.post(update, {}, money=False), 400, "INVALID_FIELD")
 
 
 def test_keys_that_are_missing_bad_of_the_wrong_scope_or_revoked(mesh: Mesh) -> None:

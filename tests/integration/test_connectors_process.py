@@ -46,15 +46,24 @@ class FakeVaultService(vault_stubs.CardServiceServicer):
     ) -> vault_contract.DescribeTokenResponse:
         raise AssertionError((request, context))
 
+    async def MakePermanent(  # noqa: N802
+        self, request: vault_contract.MakePermanentRequest, context: object
+    ) -> vault_contract.MakePermanentResponse:
+        raise AssertionError((request, context))
+
     async def Detokenize(  # noqa: N802
         self, request: vault_contract.DetokenizeRequest, context: object
     ) -> vault_contract.DetokenizeResponse:
         assert context is not None
         self.asked += 1
+        if request.token_id == "tok_used":
+            raise Refusal(Reason.TOKEN_USED, token_id=request.token_id)
         if request.token_id != "tok_1":
-            raise Refusal(Reason.TOKEN_NOT_FOUND, token=request.token_id)
+            raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=request.token_id)
+        # As the real vault does, it gives the code once.
+        code = CARD_CODE if self.asked == 1 else ""
         return vault_contract.DetokenizeResponse(
-            card=vault_contract.Card(number=CARD_NUMBER, exp_month=12, exp_year=2099, cvc=CARD_CODE),
+            card=vault_contract.Card(number=CARD_NUMBER, exp_month=12, exp_year=2099, cvc=code),
             summary=card_pb2.CardSummary(brand="visa", last4="4242", bin="424242", exp_month=12, exp_year=2099),
         )
 
@@ -72,12 +81,19 @@ class Rig:
     folder: Path
 
     def authorize(
-        self, *, token: str = "tok_1", value: int = 1050, account: str = "sandbox_a", reference: str = "pay_1_1"
+        self,
+        *,
+        token: str = "tok_1",
+        value: int = 1050,
+        account: str = "sandbox_a",
+        reference: str = "pay_1_1",
+        code_required: bool = False,
     ) -> contract.AuthorizeRequest:
         return contract.AuthorizeRequest(
             account=account,
             reference=reference,
-            idempotency_key=KEY,
+            code_required=code_required,
+            idempotency_key=f"{KEY}{reference}",
             merchant_id="mer_1",
             token=token,
             amount=money_pb2.Money(value=value, currency="EUR"),
@@ -241,12 +257,26 @@ async def test_whole_life_over_grpc(rig: Rig) -> None:
 async def test_unknown_token_and_lost_vault_are_not_sent(rig: Rig) -> None:
     outcome = await rig.call(rig.authorize(token="tok_other"))
     assert (outcome.kind, outcome.code) == (outcome_pb2.OUTCOME_KIND_NOT_SENT, "token_unusable")
+    outcome = await rig.call(rig.authorize(token="tok_used"))
+    assert (outcome.kind, outcome.code) == (outcome_pb2.OUTCOME_KIND_NOT_SENT, "token_used")
     outcome = await rig.call(rig.authorize(account="nobody"))
     assert (outcome.kind, outcome.code) == (outcome_pb2.OUTCOME_KIND_NOT_SENT, "account_not_configured")
     await rig.vault_server.stop(0)
     outcome = await rig.call(rig.authorize())
     assert (outcome.kind, outcome.code) == (outcome_pb2.OUTCOME_KIND_NOT_SENT, "vault_unavailable")
     assert (await rig.lab.truth())["charges"] == []
+
+
+async def test_without_its_code_a_card_is_declined_where_the_merchant_wants_it(rig: Rig) -> None:
+    first = await rig.call(rig.authorize(code_required=True))
+    assert first.kind == outcome_pb2.OUTCOME_KIND_APPROVED
+    second = await rig.call(rig.authorize(reference="pay_1_2", code_required=True))
+    assert (second.kind, second.code) == (outcome_pb2.OUTCOME_KIND_DECLINED, "cvc_required")
+    assert second.psp_reference == ""
+    third = await rig.call(rig.authorize(reference="pay_1_3"))
+    assert third.kind == outcome_pb2.OUTCOME_KIND_APPROVED
+    references = [charge["reference"] for charge in (await rig.lab.truth())["charges"]]
+    assert references == ["pay_1_1", "pay_1_3"]
 
 
 async def test_an_outcome_comes_back_before_the_callers_deadline(rig: Rig) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.json_format import MessageToDict
 from payera.gateway.v1 import merchant_service_pb2 as merchants_pb2
 from payera.gateway.v1 import payment_pb2
 from payera.gateway.v1 import payment_service_pb2 as payments_pb2
@@ -17,6 +18,7 @@ from payera.types.v1 import outcome_pb2
 
 from mesh.identifiers import new_id
 from tests.fakes.gateway.mesh import CALL_SECONDS, RunningMesh, reason_of, running_mesh
+from tests.fakes.gateway.peers import CARD
 from tests.support.mesh_services import write_identities
 from tests.support.postgres import PostgresServer, postgres
 
@@ -40,6 +42,8 @@ async def _clean(mesh: RunningMesh) -> None:
     mesh.connectors.__init__()  # type: ignore[misc]
     mesh.router.__init__()  # type: ignore[misc]
     mesh.durable.__init__()  # type: ignore[misc]
+    mesh.vault.__init__({mesh.token})  # type: ignore[misc]
+    mesh.logger.events.clear()
     mesh.merchant_id, mesh.secret_key = await mesh.new_merchant()
 
 
@@ -75,6 +79,100 @@ async def test_a_payment_is_made_read_and_replayed(mesh: RunningMesh) -> None:
         payments_pb2.GetPaymentRequest(payment_id=payment.id), metadata=mesh.metadata(), timeout=CALL_SECONDS
     )
     assert read == payment
+
+
+async def test_a_stored_card_is_kept_by_the_vault_and_everything_that_may_be_shown_of_it_is(mesh: RunningMesh) -> None:
+    key = new_id("key")
+    payment = await mesh.pay(key, store_card=True)
+    assert (payment.status, payment.store_card) == (Payment.SUCCEEDED, True)
+    assert MessageToDict(payment.card, preserving_proto_field_name=True) == CARD
+    [told] = mesh.vault.kept
+    assert (told.merchant_id, told.token_id, told.payment_id) == (mesh.merchant_id, mesh.token, payment.id)
+    assert await mesh.pay(key, store_card=True) == payment
+    assert len(mesh.vault.kept) == 1
+    assert (await refusal_of(mesh.pay(key)))[1] == "IDEMPOTENCY_KEY_REUSED"
+    read = payments_pb2.GetPaymentRequest(payment_id=payment.id)
+    assert await mesh.payments.GetPayment(read, metadata=mesh.metadata(), timeout=CALL_SECONDS) == payment
+    plain = await mesh.pay()
+    assert not plain.store_card
+    assert len(mesh.vault.kept) == 1
+
+
+async def test_a_token_that_has_another_payment_is_refused_unless_the_key_is_known(mesh: RunningMesh) -> None:
+    key = new_id("key")
+    first = await mesh.pay(key)
+    mesh.vault.used.add(mesh.token)
+    assert await refusal_of(mesh.pay()) == (grpc.StatusCode.FAILED_PRECONDITION, "TOKEN_USED")
+    assert await mesh.pay(key) == first
+    assert len(mesh.connectors.requests) == 1
+
+
+async def configure(mesh: RunningMesh, *, card_code_required: bool, merchant_id: str = "", api_key: str = "") -> Any:
+    request = merchants_pb2.ConfigureMerchantRequest(
+        merchant_id=merchant_id or mesh.merchant_id, card_code_required=card_code_required
+    )
+    metadata = mesh.metadata(api_key=api_key or mesh.operator_key)
+    return await mesh.merchants.ConfigureMerchant(request, metadata=metadata, timeout=CALL_SECONDS)
+
+
+async def test_a_merchant_whose_first_payments_need_the_code(mesh: RunningMesh) -> None:
+    await mesh.pay()
+    merchant = await configure(mesh, card_code_required=True)
+    assert (merchant.id, merchant.name, merchant.card_code_required) == (mesh.merchant_id, "Shop", True)
+    operators = mesh.metadata(api_key=mesh.operator_key)
+    read = merchants_pb2.GetMerchantRequest(merchant_id=mesh.merchant_id)
+    assert await mesh.merchants.GetMerchant(read, metadata=operators, timeout=CALL_SECONDS) == merchant
+    page = merchants_pb2.ListMerchantsRequest(page_size=1)
+    listed = await mesh.merchants.ListMerchants(page, metadata=operators, timeout=CALL_SECONDS)
+    assert list(listed.merchants) == [merchant]
+    await mesh.pay(store_card=True)
+    # The card is on file now, and its code was used.
+    await mesh.pay()
+    await configure(mesh, card_code_required=False)
+    assert [request.code_required for request in mesh.connectors.requests] == [False, True, False]
+    [(_, _, values), _] = [event for event in mesh.logger.events if event[1] == "merchant configured"]
+    assert values["merchant_id"] == mesh.merchant_id
+    assert values["card_code_required"] is True
+    assert str(values["changed_by"]).startswith("key_")
+    assert (await refusal_of(configure(mesh, card_code_required=True, merchant_id=new_id("mer"))))[1] == (
+        "MERCHANT_NOT_FOUND"
+    )
+    assert (await refusal_of(configure(mesh, card_code_required=True, api_key=mesh.secret_key)))[1] == "API_KEY_SCOPE"
+
+
+async def test_a_card_that_came_to_the_vault_without_a_payment_needs_no_code(mesh: RunningMesh) -> None:
+    await configure(mesh, card_code_required=True)
+    mesh.vault.on_file.add(mesh.token)
+    await mesh.pay()
+    mesh.vault.on_file.clear()
+    await mesh.pay()
+    assert [request.code_required for request in mesh.connectors.requests] == [False, True]
+
+
+async def test_a_missing_code_declines_the_payment_and_no_other_account_is_asked(mesh: RunningMesh) -> None:
+    async def decline(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
+        return outcome_pb2.Outcome(kind=outcome_pb2.OUTCOME_KIND_DECLINED, code="cvc_required")
+
+    mesh.connectors.answer = decline
+    payment = await mesh.pay()
+    assert (payment.status, payment.decline.code) == (Payment.DECLINED, "cvc_required")
+    assert payment.decline.message
+    assert (len(payment.attempts), mesh.durable.handed_over) == (1, [])
+
+
+async def test_where_the_code_is_required_the_first_decline_is_the_payments(mesh: RunningMesh) -> None:
+    async def decline(request: Any) -> outcome_pb2.Outcome:  # noqa: ARG001
+        return outcome_pb2.Outcome(
+            kind=outcome_pb2.OUTCOME_KIND_DECLINED, code="do_not_honor", raw_code="05", psp_reference="psp_1"
+        )
+
+    mesh.connectors.answer = decline
+    cascading = await mesh.pay()
+    assert (cascading.status, len(mesh.durable.handed_over)) == (Payment.PROCESSING, 1)
+    await configure(mesh, card_code_required=True)
+    ended = await mesh.pay()
+    assert (ended.status, ended.decline.code, ended.decline.raw_code) == (Payment.DECLINED, "do_not_honor", "05")
+    assert len(mesh.durable.handed_over) == 1
 
 
 async def test_twenty_calls_at_once_with_one_key_charge_once(mesh: RunningMesh) -> None:

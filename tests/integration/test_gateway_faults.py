@@ -15,6 +15,8 @@ from payera.gateway.v1 import payment_service_pb2_grpc as payments_grpc
 from payera.types.v1 import outcome_pb2
 
 from mesh.identifiers import new_id
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
 from tests.fakes.gateway.mesh import CALL_SECONDS, RunningMesh, reason_of, running_mesh
 from tests.fakes.gateway.servers import APPROVED
 from tests.support.mesh_services import running_service, write_identities
@@ -71,6 +73,19 @@ def hold(mesh: RunningMesh) -> asyncio.Event:
 
     mesh.connectors.answer = answer
     return go
+
+
+def gateway_environment(mesh: RunningMesh, crash_directory: Path) -> dict[str, str]:
+    """Give the settings of a gateway process among the same peers."""
+    return {
+        "PAYERA_DATABASE_URL": mesh.settings.database_url,
+        "PAYERA_ROUTER_ADDRESS": mesh.settings.router_address,
+        "PAYERA_VAULT_ADDRESS": mesh.settings.vault_address,
+        "PAYERA_CONNECTORS_ADDRESS": mesh.settings.connectors_address,
+        "PAYERA_TEMPORAL_ADDRESS": "127.0.0.1:1",
+        "PAYERA_CODEC_KEYRING": str(crash_directory / "none"),
+        "PAYERA_CRASH_DIRECTORY": str(crash_directory),
+    }
 
 
 async def status_of(administrator: psycopg.AsyncConnection[Any], merchant_id: str) -> list[tuple[str, str]]:
@@ -194,15 +209,7 @@ async def test_a_killed_gateway_leaves_what_it_had_begun_and_repeats_send_nothin
 ) -> None:
     crash = tmp_path / "crash"
     crash.mkdir()
-    environment = {
-        "PAYERA_DATABASE_URL": mesh.settings.database_url,
-        "PAYERA_ROUTER_ADDRESS": mesh.settings.router_address,
-        "PAYERA_VAULT_ADDRESS": mesh.settings.vault_address,
-        "PAYERA_CONNECTORS_ADDRESS": mesh.settings.connectors_address,
-        "PAYERA_TEMPORAL_ADDRESS": "127.0.0.1:1",
-        "PAYERA_CODEC_KEYRING": str(tmp_path / "none"),
-        "PAYERA_CRASH_DIRECTORY": str(crash),
-    }
+    environment = gateway_environment(mesh, crash)
     metadata = mesh.metadata("key")
     (crash / "gateway.after_send").write_text("kill", encoding="utf-8")
     async with (
@@ -232,6 +239,78 @@ async def test_a_killed_gateway_leaves_what_it_had_begun_and_repeats_send_nothin
     assert [line["event"] for line in lines][-1] == "gateway stopped"
     assert mesh.secret_key not in again.log()
     assert [request.reference for request in mesh.connectors.requests] == [f"{payment.id}_1", f"{fresh.id}_1"]
+
+
+async def tokens_to_keep(administrator: psycopg.AsyncConnection[Any], merchant_id: str) -> list[str]:
+    cursor = await administrator.execute(
+        "SELECT payment_id FROM gateway.token_to_keep WHERE merchant_id = %s", (merchant_id,)
+    )
+    return [payment_id for (payment_id,) in await cursor.fetchall()]
+
+
+@pytest.mark.parametrize(("point", "told"), [("gateway.after_record", 0), ("gateway.after_keep", 1)])
+async def test_a_gateway_killed_before_or_after_it_told_the_vault_leaves_the_token_to_the_sweep(
+    mesh: RunningMesh,
+    administrator: psycopg.AsyncConnection[Any],
+    identities: Path,
+    tmp_path: Path,
+    point: str,
+    told: int,
+) -> None:
+    (tmp_path / point).write_text("kill", encoding="utf-8")
+    environment = gateway_environment(mesh, tmp_path)
+    metadata = mesh.metadata("key")
+    async with (
+        running_service("gateway_svc", identities, tmp_path, environment) as killed,
+        killed.channel("envoy") as channel,
+    ):
+        stub = payments_grpc.PaymentServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.CreatePayment(mesh.request(store_card=True), metadata=metadata, timeout=CALL_SECONDS)
+        await asyncio.to_thread(killed.process.wait, CALL_SECONDS)
+    assert await status_of(administrator, mesh.merchant_id) == [("SUCCEEDED", "APPROVED")]
+    [payment_id] = await tokens_to_keep(administrator, mesh.merchant_id)
+    assert [request.payment_id for request in mesh.vault.kept] == [payment_id] * told
+    # The repetition gets its answer, and what the vault is to be told stays the sweep's.
+    payment = await mesh.pay("key", store_card=True)
+    assert (payment.id, payment.status) == (payment_id, Payment.SUCCEEDED)
+    assert await tokens_to_keep(administrator, mesh.merchant_id) == [payment_id]
+    assert len(mesh.connectors.requests) == 1
+
+
+async def test_a_vault_that_hangs_delays_the_answer_by_a_moment_and_is_heard_later(
+    mesh: RunningMesh, administrator: psycopg.AsyncConnection[Any]
+) -> None:
+    await mesh.pay(store_card=True)
+    go = asyncio.Event()
+
+    async def hang() -> None:
+        await go.wait()
+
+    mesh.vault.keep = hang
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    payment = await mesh.pay(store_card=True)
+    assert payment.status == Payment.SUCCEEDED
+    assert loop.time() - began < CALL_SECONDS / 3
+    assert await tokens_to_keep(administrator, mesh.merchant_id) == [payment.id]
+    go.set()
+
+
+@pytest.mark.parametrize("reason", [Reason.TOKEN_USED, Reason.UNAVAILABLE])
+async def test_what_the_vault_says_of_a_stored_card_is_not_the_payments_answer(
+    mesh: RunningMesh, administrator: psycopg.AsyncConnection[Any], reason: Reason
+) -> None:
+    async def refuse_to_keep() -> None:
+        raise Refusal(reason)
+
+    mesh.vault.keep = refuse_to_keep
+    payment = await mesh.pay(store_card=True)
+    assert payment.status == Payment.SUCCEEDED
+    last_word = reason is Reason.TOKEN_USED
+    assert await tokens_to_keep(administrator, mesh.merchant_id) == ([] if last_word else [payment.id])
+    warned = [values for level, event, values in mesh.logger.events if level == "warning" and "stored card" in event]
+    assert warned == ([{"payment_id": payment.id, "reason": "TOKEN_USED"}] if last_word else [])
 
 
 async def test_a_gateway_starts_while_everything_it_needs_is_away(identities: Path, tmp_path: Path) -> None:

@@ -14,6 +14,10 @@ from tests.support.postgres import PostgresServer, postgres
 __all__ = ["postgres"]
 
 
+async def nothing() -> None:
+    """Stand for what this test has no use for."""
+
+
 @pytest.mark.integration
 async def test_the_worker_purges_what_is_expired_and_final(postgres: PostgresServer) -> None:
     gateway = Database(postgres.role_urls["gateway_svc"], pool_size=2, name="test")
@@ -24,7 +28,7 @@ async def test_the_worker_purges_what_is_expired_and_final(postgres: PostgresSer
         merchant_id = new_id("mer")
         await gateway.call("gateway.create_merchant", merchant_id, "Test")
         store = PostgresPaymentStore(gateway)
-        subject = Subject(store, PostgresPaymentStore(worker), merchant_id, "")
+        subject = Subject(store, PostgresPaymentStore(worker), merchant_id, "", nothing, nothing)
         settled = await subject.begun(subject.operation("settled"))
         await store.record_attempt(settled["id"], f"{settled['id']}_1", APPROVED, asked=False)
         await subject.begun(subject.operation("open"))

@@ -184,7 +184,7 @@ def test_the_routers_role_calls_its_own_procedures_only(postgres: PostgresServer
             "SELECT FROM router.priority_list",
             "UPDATE router.current_priority_list SET list_version = 1",
             "SELECT * FROM vault.describe_token('mer_1', 'tok_1')",
-            "SELECT * FROM vault.take_card('mer_1', 'tok_1', 'authorization', 'p', 'c', 'r')",
+            "SELECT * FROM vault.take_cards('{mer_1}', '{tok_1}', '{authorization}', '{p}', '{c}', '{r}')",
         ):
             with pytest.raises(errors.InsufficientPrivilege):
                 connection.execute(statement.encode())

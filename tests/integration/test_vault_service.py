@@ -27,8 +27,10 @@ from tests.support.mesh_services import (
     start_process,
     write_identities,
 )
-from tests.support.postgres import PostgresServer, postgres  # noqa: F401 - a fixture
+from tests.support.postgres import PostgresServer, postgres
 from vault_svc.adapters.keyring.key_provider import create_keyring
+
+__all__ = ["postgres"]
 
 pytestmark = pytest.mark.integration
 
@@ -49,19 +51,26 @@ class Vault:
     process: ServiceProcess
     tokens: "vault_grpc.TokenServiceAsyncStub"
     as_gateway: "vault_grpc.CardServiceAsyncStub"
+    as_worker: "vault_grpc.CardServiceAsyncStub"
     as_connectors: "vault_grpc.CardServiceAsyncStub"
 
-    async def create(self, changes: vault_pb2.Card | None = None, key: str = "pk_test_mine") -> vault_pb2.Token:
+    async def create(
+        self, changes: vault_pb2.Card | None = None, key: str = "pk_test_mine", customer_id: str = ""
+    ) -> vault_pb2.Token:
         card = vault_pb2.Card(number=NUMBER, exp_month=12, exp_year=2030, cvc=CODE, holder_name="Ada Lovelace")
         card.MergeFrom(changes or vault_pb2.Card())
-        request = vault_pb2.CreateTokenRequest(card=card)
+        request = vault_pb2.CreateTokenRequest(card=card, customer_id=customer_id)
         return await self.tokens.CreateToken(request, timeout=CALL_SECONDS, metadata=key_metadata(key))
 
     async def detokenize(
-        self, token_id: str, merchant_id: str = "mer_mine", purpose: str = "authorization"
+        self,
+        token_id: str,
+        merchant_id: str = "mer_mine",
+        purpose: str = "authorization",
+        payment_id: str = "pay_1",
     ) -> vault_pb2.DetokenizeResponse:
         request = vault_pb2.DetokenizeRequest(
-            merchant_id=merchant_id, token_id=token_id, payment_id="pay_1", purpose=purpose
+            merchant_id=merchant_id, token_id=token_id, payment_id=payment_id, purpose=purpose
         )
         return await self.as_connectors.Detokenize(request, timeout=CALL_SECONDS)
 
@@ -97,7 +106,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def vault(
     identities: Path,
     keyring: Path,
-    postgres: PostgresServer,  # noqa: F811
+    postgres: PostgresServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Vault]:
     async with running_key_service(identities, known_keys()) as gateway:
@@ -112,12 +121,14 @@ async def vault(
             running_service("vault_svc", identities, directory, settings) as process,
             process.channel("envoy") as envoy,
             process.channel("gateway_svc") as gateway_channel,
+            process.channel("gateway_worker") as worker,
             process.channel("psp_connectors") as connectors,
         ):
             yield Vault(
                 process,
                 vault_grpc.TokenServiceStub(envoy),
                 vault_grpc.CardServiceStub(gateway_channel),
+                vault_grpc.CardServiceStub(worker),
                 vault_grpc.CardServiceStub(connectors),
             )
 
@@ -239,6 +250,83 @@ async def test_a_token_of_another_merchant_is_not_found(vault: Vault) -> None:
     assert (await vault.detokenize(token.id)).card.cvc == CODE
 
 
+async def test_a_token_is_for_one_payment_until_that_makes_it_permanent(vault: Vault) -> None:
+    token = await vault.create(key="sk_test_mine")
+    assert token.usage == vault_pb2.Token.SINGLE_USE
+    describe = vault_pb2.DescribeTokenRequest(merchant_id="mer_mine", token_id=token.id)
+    await vault.as_gateway.DescribeToken(describe, timeout=CALL_SECONDS)
+    await vault.detokenize(token.id)
+    for refused in (
+        vault.as_gateway.DescribeToken(describe, timeout=CALL_SECONDS),
+        vault.detokenize(token.id, payment_id="pay_2"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await refused
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert refusal_in(caught.value).reason is Reason.TOKEN_USED
+    keep = vault_pb2.MakePermanentRequest(merchant_id="mer_mine", token_id=token.id, payment_id="pay_1")
+    for stub in (vault.as_gateway, vault.as_worker):
+        await stub.MakePermanent(keep, timeout=CALL_SECONDS)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await vault.as_connectors.MakePermanent(keep, timeout=CALL_SECONDS)
+    assert refusal_in(caught.value).reason is Reason.CALLER_NOT_ALLOWED
+    assert (await vault.detokenize(token.id, payment_id="pay_2")).card.number == NUMBER
+    await vault.as_gateway.DescribeToken(describe, timeout=CALL_SECONDS)
+
+
+async def test_a_customers_tokens_are_listed_updated_and_deleted(vault: Vault) -> None:
+    mine = key_metadata("sk_test_mine")
+    made = [(await vault.create(key="sk_test_mine", customer_id="customer-1")).id for _ in range(3)]
+    request = vault_pb2.ListTokensRequest(customer_id="customer-1", page_size=2)
+    first = await vault.tokens.ListTokens(request, timeout=CALL_SECONDS, metadata=mine)
+    request.page_token = first.next_page_token
+    second = await vault.tokens.ListTokens(request, timeout=CALL_SECONDS, metadata=mine)
+    assert [token.id for page in (first, second) for token in page.tokens] == sorted(made, reverse=True)
+    assert len({token.fingerprint for page in (first, second) for token in page.tokens}) == 1
+    assert second.next_page_token == ""
+    update = vault_pb2.UpdateTokenRequest(token_id=made[0], exp_month=3, exp_year=2033)
+    updated = await vault.tokens.UpdateToken(update, timeout=CALL_SECONDS, metadata=mine)
+    assert (updated.card.exp_month, updated.card.exp_year) == (3, 2033)
+    revealed = await vault.detokenize(made[0])
+    assert (revealed.card.exp_month, revealed.card.exp_year, revealed.card.cvc) == (3, 2033, CODE)
+    for token_id in made:
+        delete = vault_pb2.DeleteTokenRequest(token_id=token_id)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await vault.tokens.DeleteToken(delete, timeout=CALL_SECONDS, metadata=key_metadata("sk_test_theirs"))
+        assert refusal_in(caught.value).reason is Reason.TOKEN_NOT_FOUND
+        assert (await vault.tokens.DeleteToken(delete, timeout=CALL_SECONDS, metadata=mine)).id == token_id
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await vault.detokenize(token_id)
+        assert refusal_in(caught.value).reason is Reason.TOKEN_NOT_FOUND
+
+
+async def test_cards_are_opened_no_faster_than_the_setting_says(
+    identities: Path, keyring: Path, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    async with running_key_service(identities, known_keys()) as gateway:
+        settings = {
+            "PAYERA_DATABASE_URL": postgres.role_urls["vault_svc"],
+            "PAYERA_GATEWAY_ADDRESS": gateway,
+            "PAYERA_VAULT_KEYRING": str(keyring),
+            "PAYERA_VAULT_ACCESSES_PER_SECOND": "1",
+        }
+        async with (
+            running_service("vault_svc", identities, tmp_path, settings) as process,
+            process.channel("psp_connectors") as channel,
+        ):
+            request = vault_pb2.DetokenizeRequest(
+                merchant_id="mer_mine", token_id="tok_" + "0" * 26, payment_id="pay_1", purpose="authorization"
+            )
+            stub = vault_grpc.CardServiceStub(channel)
+            reasons = []
+            for _ in range(8):
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await stub.Detokenize(request, timeout=CALL_SECONDS)
+                reasons.append(refusal_in(caught.value).reason)
+    assert reasons[:2] == [Reason.TOKEN_NOT_FOUND] * 2
+    assert Reason.OVERLOADED in reasons
+
+
 async def test_a_purpose_nobody_knows_gets_no_card(vault: Vault) -> None:
     token = await vault.create()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -251,7 +339,7 @@ async def test_a_purpose_nobody_knows_gets_no_card(vault: Vault) -> None:
 
 async def test_the_audit_names_the_caller_by_its_certificate_and_the_request(
     vault: Vault,
-    postgres: PostgresServer,  # noqa: F811
+    postgres: PostgresServer,
 ) -> None:
     token = await vault.create()
     request = vault_pb2.DetokenizeRequest(
@@ -261,9 +349,14 @@ async def test_the_audit_names_the_caller_by_its_certificate_and_the_request(
     await vault.as_connectors.Detokenize(request, timeout=CALL_SECONDS, metadata=metadata)
     async with await psycopg.AsyncConnection.connect(postgres.admin_url) as connection:
         rows = await connection.execute(
-            "SELECT caller, request_id, payment_id, merchant_id FROM vault.card_access WHERE token_id = %s", (token.id,)
+            "SELECT action, actor, payment_id, merchant_id, request_id = 'req-of-the-audit-test'"
+            " FROM vault.audit_record WHERE token_id = %s ORDER BY recorded_at",
+            (token.id,),
         )
-        assert await rows.fetchall() == [("psp_connectors", "req-of-the-audit-test", "pay_audited", "mer_mine")]
+        assert await rows.fetchall() == [
+            ("create_token", "key_pk_test_mine", "", "mer_mine", False),
+            ("detokenize", "psp_connectors", "pay_audited", "mer_mine", True),
+        ]
 
 
 async def test_the_log_holds_no_card(vault: Vault) -> None:

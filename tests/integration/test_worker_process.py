@@ -27,14 +27,17 @@ from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Candidate
 from mesh.database import Database
 from mesh.identifiers import new_id
+from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.durable.connector_server import UNKNOWN, ScriptedConnectors, running_connectors
+from tests.fakes.gateway.servers import ScriptedVault, vault_server
 from tests.support.mesh_services import free_port, write_identities
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
+APPROVED = Outcome(OutcomeKind.APPROVED, psp_reference="psp-1")
 SOFT_DECLINE = Outcome(OutcomeKind.DECLINED, code="do_not_honor", raw_code="05")
 
 
@@ -47,6 +50,8 @@ class WorkerBench:
     identities: Path
     connectors: ScriptedConnectors
     connectors_address: str
+    vault: ScriptedVault
+    vault_address: str
     store: PostgresPaymentStore
     driver: TemporalDurableDriver
     metrics_port: int
@@ -63,6 +68,7 @@ class WorkerBench:
             "PAYERA_ENVIRONMENT": "dev",
             "PAYERA_DATABASE_URL": configuration.database_url("gateway_worker"),
             "PAYERA_CONNECTORS_ADDRESS": self.connectors_address,
+            "PAYERA_VAULT_ADDRESS": self.vault_address,
             "PAYERA_TEMPORAL_ADDRESS": configuration.address(PortName.TEMPORAL),
             "PAYERA_TEMPORAL_NAMESPACE": TEMPORAL_NAMESPACE,
             "PAYERA_CODEC_KEYRING": str(self.folder / "codec.json"),
@@ -93,7 +99,7 @@ class WorkerBench:
             process.wait(30)
         assert process.returncode in {0, -signal.SIGKILL}
 
-    async def begin_payment(self) -> str:
+    async def begin_payment(self, *, store_card: bool = False) -> str:
         """Begin a payment as a request does, and leave its attempt SENDING as a crash does."""
         payment_id = new_id("pay")
         new = NewPayment(
@@ -108,6 +114,7 @@ class WorkerBench:
             metadata={},
             statement_descriptor="",
             candidates=[Candidate("psp_a", "first"), Candidate("psp_b", "second")],
+            store_card=store_card,
         )
         await self.store.begin_payment(_operation(), new)
         return payment_id
@@ -127,6 +134,20 @@ class WorkerBench:
         """Wait until a payment has left PROCESSING and give it."""
         await until(self._has_left_processing(payment_id))
         return dict(await self.store.load_payment(payment_id))
+
+    def told_of(self, payment_id: str) -> int:
+        """Tell how often the vault was told to keep a payment's token."""
+        return [request.payment_id for request in self.vault.kept].count(payment_id)
+
+    async def is_waiting(self, payment_id: str) -> bool:
+        """Tell whether the vault is still to be told of a payment's token."""
+        url = self.stack.configuration.administrator_url
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM gateway.token_to_keep WHERE payment_id = %s", (payment_id,)
+            )
+            [count] = await cursor.fetchone() or (0,)
+        return bool(count)
 
     def _has_left_processing(self, payment_id: str) -> Callable[[], Awaitable[bool]]:
         async def check() -> bool:
@@ -149,15 +170,20 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worke
     configuration = stack.configuration
     database = Database(configuration.database_url("gateway_svc"), pool_size=2, name="tests")
     driver = TemporalDurableDriver(configuration.address(PortName.TEMPORAL), TEMPORAL_NAMESPACE, folder / "codec.json")
-    connectors = ScriptedConnectors()
+    connectors, vault = ScriptedConnectors(), ScriptedVault()
     try:
-        async with running_connectors(connectors, identities) as address:
+        async with (
+            running_connectors(connectors, identities) as address,
+            vault_server(identities, vault) as vault_address,
+        ):
             yield WorkerBench(
                 stack,
                 folder,
                 identities,
                 connectors,
                 address,
+                vault,
+                vault_address,
                 PostgresPaymentStore(database),
                 driver,
                 free_port(),
@@ -257,6 +283,59 @@ async def test_refund_left_sending_is_settled(bench: WorkerBench) -> None:
     assert bench.connectors.sent.count(refund_id) == 0
 
 
+async def test_a_stored_card_that_a_killed_gateway_left_is_told_by_the_sweep(bench: WorkerBench) -> None:
+    await _start_all(bench)
+    payment_id = await bench.begin_payment(store_card=True)
+    await bench.record_first(payment_id, APPROVED)
+    assert await bench.is_waiting(payment_id)
+    away = Refusal(Reason.UNAVAILABLE)
+
+    async def be_away_once() -> None:
+        bench.vault.keep = None
+        raise away
+
+    bench.vault.keep = be_away_once
+    with bench.worker():
+        await until(lambda: _is_told(bench, payment_id))
+        assert 'payera_stored_cards_total{result="kept"} 1.0' in bench.metrics()
+        assert 'payera_stored_cards_total{result="left"} 1.0' in bench.metrics()
+    assert bench.told_of(payment_id) == 2
+
+
+async def test_a_stored_card_of_a_cascade_is_told_although_the_worker_dies_in_between(bench: WorkerBench) -> None:
+    await _start_all(bench)
+    payment_id = await bench.begin_payment(store_card=True)
+    await bench.record_first(payment_id, SOFT_DECLINE)
+    (bench.crash_directory / "worker.after_keep").write_text("kill", encoding="utf-8")
+    with bench.worker() as first:
+        await until(lambda: _ended(first))
+    assert await bench.status_of(payment_id) == "SUCCEEDED"
+    assert bench.told_of(payment_id) == 1
+    assert await bench.is_waiting(payment_id)
+    with bench.worker():
+        await until(lambda: _is_told(bench, payment_id))
+    assert bench.told_of(payment_id) == 2
+    assert bench.connectors.sent.count(f"{payment_id}_2") == 1
+
+
+async def test_the_vaults_last_word_on_a_stored_card_is_written_down(bench: WorkerBench) -> None:
+    await _start_all(bench)
+    payment_id = await bench.begin_payment(store_card=True)
+    await bench.record_first(payment_id, APPROVED)
+
+    async def refuse_to_keep() -> None:
+        raise Refusal(Reason.TOKEN_NOT_FOUND)
+
+    bench.vault.keep = refuse_to_keep
+    with bench.worker():
+        await until(lambda: _is_told(bench, payment_id))
+    bench.vault.keep = None
+    assert bench.told_of(payment_id) == 1
+    log = (bench.folder / "worker.log").read_text(encoding="utf-8")
+    lines = [line for line in log.splitlines() if "the vault does not keep a stored card" in line]
+    assert [(payment_id in line, "TOKEN_NOT_FOUND" in line) for line in lines] == [(True, True)]
+
+
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until a condition holds; an answer from something that is not up yet counts as not yet."""
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -265,6 +344,10 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
                 if await condition():
                     return
             await asyncio.sleep(0.1)
+
+
+async def _is_told(bench: WorkerBench, payment_id: str) -> bool:
+    return not await bench.is_waiting(payment_id)
 
 
 async def _answers(bench: WorkerBench) -> bool:

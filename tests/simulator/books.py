@@ -20,6 +20,7 @@ from gateway_svc.domain.payment import (
     PaymentStatus,
 )
 
+KEEP_GRACE_MS = 5_000
 OPEN_ATTEMPT = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
 OPEN_MODIFICATION = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING})
 
@@ -46,6 +47,7 @@ class Row:
     begun_ms: dict[str, int] = field(default_factory=dict)
     key_of: dict[str, str] = field(default_factory=dict)
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
+    store_card: bool = False
 
     def pending(self, kind: ModificationKind) -> int:
         """Sum of what is under way of one kind, in minor units."""
@@ -95,6 +97,7 @@ class Books:
         self.rows: dict[str, Row] = {}
         self.keys: dict[str, KeyRow] = {}
         self.ledger: list[tuple[str, str, str, int]] = []
+        self.to_keep: dict[str, int] = {}
 
     def begin_payment(
         self,
@@ -105,6 +108,9 @@ class Books:
         method: CaptureMethod,
         accounts: Sequence[str],
         lease_ms: int,
+        *,
+        store_card: bool = False,
+        code_required: bool = False,
     ) -> Begun:
         """Begin a payment with its first attempt SENDING, or tell what the key stands for."""
         known = self._known(key, request_hash, lease_ms)
@@ -122,8 +128,10 @@ class Books:
             token="tok_1",
             attempts=(attempt,),
             candidates=candidates,
+            code_required=code_required,
         )
         row = Row(payment, self._now(), self._now(), begun_ms={attempt.id: self._now()}, key_of={payment_id: key})
+        row.store_card = store_card
         self.rows[payment_id] = row
         self.keys[key] = KeyRow(request_hash, payment_id, payment_id, self._now() + lease_ms)
         self._emit(row, "PAYMENT_CREATED")
@@ -194,10 +202,23 @@ class Books:
         row.payment = replace(row.payment, attempts=attempts, status=payment_status)
         if status is AttemptStatus.APPROVED:
             self._post_approval(row, changed)
+            if row.store_card:
+                self.to_keep[payment_id] = self._now() + KEEP_GRACE_MS
         if status is not attempt.status:
             self._emit(row, f"ATTEMPT_{status}")
         if payment_status is not PaymentStatus.PROCESSING:
             self._answer(row, payment_id, row.state())
+
+    def take_tokens(self) -> list[str]:
+        """Hand out the payments whose token the vault is to be told of now; each comes again until it is dropped."""
+        due = [payment_id for payment_id, due_ms in self.to_keep.items() if due_ms <= self._now()]
+        for payment_id in due:
+            self.to_keep[payment_id] = self._now() + KEEP_GRACE_MS
+        return due
+
+    def drop_token(self, payment_id: str) -> None:
+        """Forget a token that the vault was told of."""
+        self.to_keep.pop(payment_id, None)
 
     def begin_modification(
         self,

@@ -12,7 +12,7 @@ from gateway_svc.domain.notices import (
     weigh_attempt_notice,
     weigh_modification_notice,
 )
-from gateway_svc.domain.outcome import Outcome
+from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
 from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
 from tests.simulator.books import OPEN_MODIFICATION, Begun, Refused
@@ -20,6 +20,7 @@ from tests.simulator.psp import Request
 from tests.simulator.world import Steps, Wait, World
 
 PSP_TIMEOUT_MS = 8_000
+VAULT_TIMEOUT_MS = 500
 LEASE_MS = 15_000
 BUDGET_MS = 10_000
 GRACE_MS = 20_000
@@ -36,6 +37,17 @@ class Judge(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A payment as a merchant asks for it."""
+
+    amount: int
+    method: CaptureMethod
+    accounts: tuple[str, ...]
+    store_card: bool
+    code_required: bool
+
+
 Act = Generator[Wait, Outcome | None, None]
 
 
@@ -50,14 +62,18 @@ class Answer:
 class Drivers:
     """Inline driver, durable driver and sweep over one world; ``judge`` is the core's unless a bug is planted.
 
-    Planted too: a ``trusting`` driver believes that every PSP remembers its keys for a week.
+    Planted too: a ``trusting`` driver believes that every PSP remembers its keys for a week, a ``hasty`` one takes the
+    vault as told before it has answered.
     """
 
-    def __init__(self, world: World, judge: Judge = core.judge_attempt, *, trusting: bool = False) -> None:
+    def __init__(
+        self, world: World, judge: Judge = core.judge_attempt, *, trusting: bool = False, hasty: bool = False
+    ) -> None:
         self.world = world
         self.books = world.books
         self.judge = judge
         self._trusting = trusting
+        self._hasty = hasty
         self.answers: dict[str, list[Answer]] = {}
         world.notified = self.notified
 
@@ -86,6 +102,7 @@ class Drivers:
         elif weight is Weight.RECORD:
             verdict = self.judge(payment, attempt, outcome, asked=True)
             self.books.record_attempt(payment.id, attempt.id, verdict, asked=True)
+            self.world.start(f"keep after the webhook of {attempt.id}", self._keep_token(payment.id))
 
     def _take_modification_notice(self, modification: Modification, outcome: Outcome) -> None:
         notice = Notice(modification.account, Subject(modification.kind.value), outcome, modification.id)
@@ -96,9 +113,19 @@ class Drivers:
             verdict = core.judge_modification(modification, outcome, asked=True)
             self.books.record_modification(modification.payment_id, modification.id, verdict, asked=True)
 
-    def create(self, key: str, payment_id: str, amount: int, method: CaptureMethod, accounts: tuple[str, ...]) -> Steps:
+    def create(self, key: str, payment_id: str, wish: Wish) -> Steps:
         """Create a payment in a request: begin, one attempt, record, or hand over."""
-        begun = self.books.begin_payment(key, f"{amount}/{method}", payment_id, amount, method, accounts, LEASE_MS)
+        begun = self.books.begin_payment(
+            key,
+            f"{wish.amount}/{wish.method}",
+            payment_id,
+            wish.amount,
+            wish.method,
+            wish.accounts,
+            LEASE_MS,
+            store_card=wish.store_card,
+            code_required=wish.code_required,
+        )
         yield None
         if begun.disposition == "CREATED":
             payment = self.books.load(begun.payment_id)
@@ -142,8 +169,10 @@ class Drivers:
             if not self.world.faulty:
                 # Nothing crashes any more: only waits are left.
                 pause_ms = min(pause_ms * 2, LONGEST_SWEEP_MS)
-            if not self.world.faulty and not self.books.stalled(0):
+            if not self.world.faulty and not self.books.stalled(0) and not self.books.to_keep:
                 return
+            for payment_id in self.books.take_tokens():
+                self.world.start(f"keep {payment_id} at {self.world.now}", self._keep_token(payment_id))
             for payment_id, modification_id in self.books.stalled(GRACE_MS):
                 if modification_id is None:
                     self._start_payment_workflow(payment_id)
@@ -212,6 +241,8 @@ class Drivers:
             payment_id=payment.id,
             amount=payment.amount,
             capture=payment.capture_method is CaptureMethod.AUTOMATIC,
+            code_required=payment.code_required,
+            repetition=asked,
         )
         yield self.world.freeze()
         outcome = yield self.world.send(attempt.account, request, PSP_TIMEOUT_MS)
@@ -229,6 +260,19 @@ class Drivers:
         self.books.record_attempt(payment.id, attempt.id, verdict, asked=asked)
         self.world.tell(f"recorded {attempt.id} {verdict.attempt_status}, payment {verdict.payment_status}")
         yield None
+        yield from self._keep_token(payment.id)
+
+    def _keep_token(self, payment_id: str) -> Act:
+        """Tell the vault what it is still to be told of a payment, and note that it has answered."""
+        if payment_id not in self.books.to_keep:
+            return
+        if self._hasty:
+            self.books.drop_token(payment_id)
+        yield None
+        outcome = yield self.world.keep(payment_id, VAULT_TIMEOUT_MS)
+        yield None
+        if outcome is not None and outcome.kind is OutcomeKind.APPROVED:
+            self.books.drop_token(payment_id)
 
     def _send_modification(self, modification: Modification, *, asked: bool) -> Act:
         request = Request(
@@ -294,9 +338,10 @@ def merchant(world: World, drivers: Drivers, number: int) -> Steps:
     method = random.choice((CaptureMethod.AUTOMATIC, CaptureMethod.MANUAL))
     accounts = tuple(random.sample(ACCOUNTS, random.randint(1, len(ACCOUNTS))))
     amount = random.randint(1, 100)
+    wish = Wish(amount, method, accounts, store_card=random.random() < 0.5, code_required=random.random() < 0.3)
     for attempt in range(random.randint(1, 3)):
         candidate = payment_id if attempt == 0 else f"{payment_id}r{attempt}"
-        world.start(f"create {candidate}", drivers.create(f"key-{payment_id}", candidate, amount, method, accounts))
+        world.start(f"create {candidate}", drivers.create(f"key-{payment_id}", candidate, wish))
         yield random.choice((0, 10, 2_000, 30_000))
     yield random.choice((100, 5_000, 60_000))
     kinds = tuple(ModificationKind)

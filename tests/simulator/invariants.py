@@ -1,11 +1,12 @@
 """What must hold in every simulated world after every step, and at its end."""
 
-from gateway_svc.domain.payment import PAYMENT_TRANSITIONS, PaymentStatus
+from gateway_svc.domain.payment import PAYMENT_TRANSITIONS, AttemptStatus, PaymentStatus
 from tests.simulator.books import OPEN_MODIFICATION, Row
 from tests.simulator.drivers import Drivers
 from tests.simulator.psp import Charge
 from tests.simulator.world import World
 
+APPROVED = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.SUCCEEDED, PaymentStatus.VOIDED})
 WITHOUT_MONEY = frozenset({PaymentStatus.DECLINED, PaymentStatus.FAILED, PaymentStatus.VOIDED})
 
 
@@ -14,19 +15,24 @@ class Violation(Exception):  # noqa: N818
 
 
 def check_step(world: World, drivers: Drivers, seen: dict[str, PaymentStatus]) -> None:
-    """Check I1 to I4 and that no payment is silently failed; ``seen`` holds each payment's last status."""
+    """Check I1 to I4, I11, I12 and that no payment is silently failed; ``seen`` has each payment's last status."""
     for row in world.books.rows.values():
         _check_effects(world, row)
+        _check_codes(row)
         _check_monotony(row, seen)
         _check_amounts(row)
     _check_ledger(world)
     _check_answers(drivers)
+    for payment_id in world.vault.kept:
+        _require(_keeps(world.books.rows[payment_id]), "I12", f"the vault keeps the token of {payment_id} for nothing")
 
 
 def check_end(world: World) -> None:
-    """Check I5 and I10: everything is settled to the PSPs' truth, or waits for an operator."""
+    """Check I5, I10 and I12: all is settled to the PSPs' truth, or waits for an operator, and the vault was told."""
     for row in world.books.rows.values():
         payment = row.payment
+        told = not _keeps(row) or payment.id in world.vault.kept
+        _require(told, "I12", f"the vault was never told to keep the token of {payment.id}")
         live = _live(world, payment.id)
         if payment.status is PaymentStatus.PROCESSING:
             _require(payment.under_review, "I10", f"{payment.id} is still PROCESSING and nobody reviews it")
@@ -50,6 +56,17 @@ def _check_effects(world: World, row: Row) -> None:
     _require(sum(c.captured for c in live) <= row.payment.amount, "I2", f"{row.payment.id} captured more than asked")
     if row.payment.status in WITHOUT_MONEY:
         _require(not live, "I5", f"{row.payment.id} is {row.payment.status}, but a PSP holds its money")
+
+
+def _check_codes(row: Row) -> None:
+    """Check I11: where the card's code is required, no other PSP is asked once one has declined."""
+    declined = [attempt.status is AttemptStatus.DECLINED for attempt in row.payment.attempts]
+    ended = not row.payment.code_required or not any(declined[:-1])
+    _require(ended, "I11", f"{row.payment.id} went on after a decline, without the code")
+
+
+def _keeps(row: Row) -> bool:
+    return row.store_card and row.payment.status in APPROVED
 
 
 def _check_monotony(row: Row, seen: dict[str, PaymentStatus]) -> None:

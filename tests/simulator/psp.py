@@ -44,6 +44,8 @@ class Request:
     capture: bool = False
     charge: str = ""
     final: bool = False
+    code_required: bool = False
+    repetition: bool = False
 
 
 @dataclass(slots=True)

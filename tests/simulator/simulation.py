@@ -27,13 +27,20 @@ class Result:
         return "\n".join((f"seed {self.seed}", *self.story, ending))
 
 
-def simulate(seed: int, judge: Judge = core.judge_attempt, *, guarded: bool = True, trusting: bool = False) -> Result:
+def simulate(
+    seed: int,
+    judge: Judge = core.judge_attempt,
+    *,
+    guarded: bool = True,
+    trusting: bool = False,
+    hasty: bool = False,
+) -> Result:
     """Play one seed; the same seed plays exactly the same.
 
-    Not ``guarded`` plants a bug in the books, ``trusting`` one in the drivers.
+    Not ``guarded`` plants a bug in the books, ``trusting`` and ``hasty`` ones in the drivers.
     """
     world = World(seed, guarded=guarded)
-    drivers = Drivers(world, judge, trusting=trusting)
+    drivers = Drivers(world, judge, trusting=trusting, hasty=hasty)
     seen: dict[str, PaymentStatus] = {}
     world.start("sweep", drivers.sweep(), may_crash=False)
     for number in range(world.random.randint(1, 3)):

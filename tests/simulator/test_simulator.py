@@ -47,6 +47,13 @@ def refused_repetition_is_declined(
     return core.judge_attempt(payment, attempt, outcome, asked=asked)
 
 
+def required_code_is_forgotten(
+    payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool
+) -> core.AttemptVerdict:
+    """Planted: a decline cascades although the code went with it."""
+    return core.judge_attempt(replace(payment, code_required=False), attempt, outcome, asked=asked)
+
+
 def test_2000_seeds_hold_every_invariant_and_meet_every_situation() -> None:
     met: Counter[str] = Counter()
     for seed in range(SEEDS):
@@ -69,18 +76,27 @@ def test_2000_seeds_hold_every_invariant_and_meet_every_situation() -> None:
         "no webhook",
         "pending",
         "review",
+        "no code",
+        "keep",
+        "keep again",
     ):
         assert met[situation] >= 50, f"the simulator hardly meets `{situation}`: {met}"
 
 
-BUGS = (unknown_is_declined, not_found_is_declined, unsent_ask_is_unsent_payment, refused_repetition_is_declined)
+BUGS = (
+    unknown_is_declined,
+    not_found_is_declined,
+    unsent_ask_is_unsent_payment,
+    refused_repetition_is_declined,
+    required_code_is_forgotten,
+)
 
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found_within_2000_seeds_and_told_as_a_story(bug: Judge) -> None:
     found = next((result for seed in range(SEEDS) if (result := simulate(seed, bug)).violation), None)
     assert found is not None
-    assert found.violation.split(":")[0] in {"I1", "I2", "I3", "I4", "I5", "I10"}
+    assert found.violation.split(":")[0] in {"I1", "I2", "I3", "I4", "I5", "I10", "I11"}
     assert f"seed {found.seed}" in str(found)
     assert "VIOLATION" in str(found)
 
@@ -95,6 +111,12 @@ def test_a_repetition_after_the_psp_has_forgotten_the_key_is_found() -> None:
     found = next((result for seed in range(SEEDS) if (result := simulate(seed, trusting=True)).violation), None)
     assert found is not None
     assert found.violation.split(":")[0] in {"I2", "I5"}
+
+
+def test_a_vault_that_counts_as_told_before_it_has_answered_is_found() -> None:
+    found = next((result for seed in range(SEEDS) if (result := simulate(seed, hasty=True)).violation), None)
+    assert found is not None
+    assert found.violation.split(":")[0] == "I12"
 
 
 def test_a_seed_replays_exactly() -> None:
@@ -119,10 +141,15 @@ def _situations(result: Result) -> set[str]:
         "no webhook": "[no webhook]",
         "pending": "PENDING",
         "review": "[review]",
+        "no code": "[no code]",
+        "keep": "[keep]",
     }
     met = {situation for situation, sign in signs.items() if sign in story}
     told = [line.partition(" s  ")[2].partition(" [")[0] for line in result.story]
     sends = [text for text in told if text.startswith("authorize")]
     if len(sends) != len(set(sends)):
         met.add("repeat")
+    keeps = [text for text in told if text.startswith("the vault is to keep")]
+    if len(keeps) != len(set(keeps)):
+        met.add("keep again")
     return met

@@ -8,11 +8,13 @@ from random import Random
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from tests.simulator.books import Books
 from tests.simulator.psp import OFFERS, Psp, Request
+from tests.simulator.vault import KEEP_FAULTS, Vault
 
 FAULTS = (
     "none",
     "none",
     "none",
+    "unreached",
     "refused",
     "lost before",
     "lost after",
@@ -62,6 +64,7 @@ class World:
         self.running: dict[str, Process] = {}
         self.books = Books(lambda: self.now, guarded=guarded)
         self.psps = {name: self._new_psp(name) for name in ("alpha", "beta", "gamma")}
+        self.vault = Vault()
         # Set by the drivers: takes an account, a reference and what its webhook says.
         self.notified: Callable[[str, str, Outcome], None] = lambda _account, _reference, _outcome: None
         self._faults_until_ms = faults_until_ms
@@ -168,6 +171,13 @@ class World:
         waiter = Waiter()
         there, back = self.random.randrange(5, 400), self.random.randrange(5, 400)
         self.tell(f"{request.operation} {request.reference} to {account}" + (f" [{fault}]" if fault != "none" else ""))
+        if fault == "unreached":
+            self.arrive(waiter, Outcome(OutcomeKind.NOT_SENT, code="connectors_unavailable"), 1)
+            return waiter
+        if request.operation == "authorize" and not self._has_code(request):
+            self.tell(f"{request.reference} has no code and is sent to nobody [no code]")
+            self.arrive(waiter, Outcome(OutcomeKind.DECLINED, code="cvc_required"), there)
+            return waiter
         if fault == "refused":
             self.arrive(waiter, Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable"), 1)
             return waiter
@@ -185,6 +195,31 @@ class World:
         if fault in {"garbage", "error before"}:
             self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_error"), there + back)
         self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_timeout"), timeout_ms)
+        return waiter
+
+    def _has_code(self, request: Request) -> bool:
+        """Get the card as the connectors do; tell whether it has what the merchant wants of it.
+
+        A repetition goes out as it did at first while that is remembered, and as it can be when it is not.
+        """
+        remembered = self.vault.recall(request.key, self.now) if request.repetition else None
+        with_code = self.vault.give_code(request.payment_id) if remembered is None else remembered
+        if request.code_required and not with_code and not request.repetition:
+            return False
+        self.vault.remember(request.key, self.now, with_code=with_code)
+        return True
+
+    def keep(self, payment_id: str, timeout_ms: int) -> Waiter:
+        """Tell the vault to keep the token of a payment; APPROVED when it has answered."""
+        fault = self.random.choice(KEEP_FAULTS) if self.faulty else "none"
+        waiter = Waiter()
+        there, back = self.random.randrange(1, 50), self.random.randrange(1, 50)
+        self.tell(f"the vault is to keep the token of {payment_id} [keep]" + (f" [{fault}]" if fault != "none" else ""))
+        if fault != "away":
+            self.at(there, lambda: self.vault.kept.append(payment_id))
+        if fault == "none":
+            self.arrive(waiter, Outcome(OutcomeKind.APPROVED), there + back)
+        self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN), timeout_ms)
         return waiter
 
     def freeze(self) -> int:

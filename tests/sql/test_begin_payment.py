@@ -26,6 +26,8 @@ def test_new_payment_is_processing_with_its_first_attempt_sending(world: World) 
         "description": "shoes",
         "metadata": {"basket": "7"},
         "statement_descriptor": "SHOES",
+        "store_card": False,
+        "code_required": False,
         "amount_authorized": 0,
         "amount_captured": 0,
         "amount_refunded": 0,

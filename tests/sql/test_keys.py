@@ -50,12 +50,18 @@ class TestApiKeys:
         with world.refused("MERCHANT_NOT_FOUND", merchant_id="mer_none"):
             world.gateway.call("create_api_key", new_id("key"), "mer_none", 2, False, "p", hashed("x"))
 
-    @pytest.mark.parametrize(("merchant", "scope"), [(True, 3), (False, 2), (False, 1), (True, 0), (True, 4)])
-    def test_operators_keys_have_no_merchant_and_all_others_have(
-        self, world: World, merchant: bool, scope: int
-    ) -> None:
+    @pytest.mark.parametrize("scope", [0, 3, 4])
+    def test_a_merchants_key_is_publishable_or_secret(self, world: World, scope: int) -> None:
         with world.unchanged(), expect("23514"):
-            create_key(world, merchant=merchant, scope=scope)
+            create_key(world, scope=scope)
+
+    @pytest.mark.parametrize("scope", [1, 2, 3])
+    def test_the_gateway_makes_no_operators_key_and_none_without_a_merchant(self, world: World, scope: int) -> None:
+        with world.unchanged(), world.refused("MERCHANT_NOT_FOUND", merchant_id=""):
+            create_key(world, merchant=False, scope=scope)
+        key = (new_id("key"), "ok_test_ab", hashed("operator of the gateway"))
+        with world.unchanged(), expect("42501"):
+            world.gateway.call("ensure_operator_key", *key)
 
     def test_same_key_twice_is_impossible(self, world: World) -> None:
         view = create_key(world)
@@ -65,23 +71,18 @@ class TestApiKeys:
             )
 
     @pytest.mark.timeout(60)
-    @pytest.mark.parametrize("merchant", [True, False])
-    def test_limit_of_active_keys_holds_in_a_race(self, world: World, merchant: bool) -> None:
-        world.rows("DELETE FROM gateway.api_key WHERE merchant_id IS NULL RETURNING id")
-        scope = 2 if merchant else 3
-
+    def test_limit_of_active_keys_holds_in_a_race(self, world: World) -> None:
         def create(caller: object) -> str:
             key_id = new_id("key")
-            owner = world.merchant_id if merchant else None
-            caller.call("create_api_key", key_id, owner, scope, False, "p", hashed(key_id))  # type: ignore[attr-defined]
+            caller.call("create_api_key", key_id, world.merchant_id, 2, False, "p", hashed(key_id))  # type: ignore[attr-defined]
             return key_id
 
         results = in_parallel([create] * 120, world.server.role_urls["gateway_svc"], threads=8)
         assert results.count("API_KEY_LIMIT") == 20
         with world.refused("API_KEY_LIMIT", limit=100):
-            create_key(world, merchant=merchant, scope=scope)
+            create_key(world)
         world.gateway.call("revoke_api_key", next(result for result in results if result != "API_KEY_LIMIT"))
-        create_key(world, merchant=merchant, scope=scope)
+        create_key(world)
 
     def test_operators_first_key_is_ensured_once(self, world: World) -> None:
         world.rows("DELETE FROM gateway.api_key WHERE merchant_id IS NULL RETURNING id")

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from mesh.migrate import LOGIN_ROLES, OWNER, SERVICES, LoginRole
+from tests.sql import vault_world
 from tests.sql.world import World, expect
 
 WORKER = {
@@ -14,6 +15,8 @@ WORKER = {
     "record_modification",
     "load_modification",
     "stalled_work",
+    "take_tokens_to_keep",
+    "drop_token_to_keep",
     "purge_idempotency_keys",
 }
 GATEWAY = {
@@ -29,11 +32,13 @@ GATEWAY = {
     "find_open_modification",
     "reverse_modification",
     "report_contradiction",
+    "drop_token_to_keep",
     "get_payment",
     "list_payments",
     "get_refund",
     "list_refunds",
     "create_merchant",
+    "configure_merchant",
     "get_merchant",
     "list_merchants",
     "create_api_key",
@@ -66,13 +71,15 @@ CONNECTORS = {
     "purge_webhooks",
 }
 ALLOWED = {"gateway_svc": GATEWAY, "gateway_worker": WORKER, "gateway_relay": RELAY}
-ALLOWED_ELSEWHERE = {"psp_connectors": CONNECTORS}
+ALLOWED_ELSEWHERE = {"psp_connectors": CONNECTORS} | vault_world.ALLOWED
 SCHEMA_OF = {
     "gateway_svc": "gateway",
     "gateway_worker": "gateway",
     "gateway_relay": "gateway",
     "router_svc": "router",
     "vault_svc": "vault",
+    "vault_worker": "vault",
+    "vault_auditor": "vault",
     "psp_connectors": "connectors",
 }
 ROLES = [role.name for role in LOGIN_ROLES]

@@ -87,6 +87,9 @@ class World:
         lease_ms: int = LEASE_MS,
         merchant_id: str | None = None,
         payment_id: str | None = None,
+        token: str = "tok_1",
+        store_card: bool | None = False,
+        card_on_file: bool | None = False,
     ) -> Row:
         return (caller or self.gateway).call(
             "begin_payment",
@@ -95,7 +98,7 @@ class World:
             amount,
             currency,
             capture_method,
-            "tok_1",
+            token,
             CARD,
             reference,
             "shoes",
@@ -105,6 +108,8 @@ class World:
             new_id("key") if key is None else key,
             hashed(body),
             lease_ms,
+            store_card,
+            card_on_file,
         )
 
     def payment(self, **changes: Any) -> Row:

@@ -29,7 +29,7 @@ from payera.psp.v1 import (
     psp_webhook_service_pb2,
     psp_webhook_service_pb2_grpc,
 )
-from payera.vault.v1 import token_service_pb2, token_service_pb2_grpc
+from payera.vault.v1 import key_service_pb2, key_service_pb2_grpc, token_service_pb2, token_service_pb2_grpc
 
 from devstack.components.envoy import program
 from mesh.channels import LARGEST_MESSAGE_BYTES
@@ -198,11 +198,85 @@ class FakeTokens(token_service_pb2_grpc.TokenServiceServicer, token_service_pb2_
         self._log.record("Detokenize", context, request)
         return token_service_pb2.DetokenizeResponse(card=token_service_pb2.Card(number="4242424242424242"))
 
+    async def ListTokens(  # noqa: N802
+        self, request: token_service_pb2.ListTokensRequest, context: Context
+    ) -> token_service_pb2.ListTokensResponse:
+        self._log.record("ListTokens", context, request)
+        return token_service_pb2.ListTokensResponse(
+            tokens=[token_service_pb2.Token(id="tok_1", usage=token_service_pb2.Token.PERMANENT)]
+        )
+
+    async def UpdateToken(  # noqa: N802
+        self, request: token_service_pb2.UpdateTokenRequest, context: Context
+    ) -> token_service_pb2.Token:
+        self._log.record("UpdateToken", context, request)
+        card = {"exp_month": request.exp_month, "exp_year": request.exp_year}
+        return token_service_pb2.Token(id=request.token_id, card=card)
+
+    async def DeleteToken(  # noqa: N802
+        self, request: token_service_pb2.DeleteTokenRequest, context: Context
+    ) -> token_service_pb2.DeleteTokenResponse:
+        self._log.record("DeleteToken", context, request)
+        return token_service_pb2.DeleteTokenResponse(id=request.token_id)
+
+    async def MakePermanent(  # noqa: N802
+        self, request: token_service_pb2.MakePermanentRequest, context: Context
+    ) -> token_service_pb2.MakePermanentResponse:
+        self._log.record("MakePermanent", context, request)
+        return token_service_pb2.MakePermanentResponse()
+
     async def DescribeToken(  # noqa: N802
         self, request: token_service_pb2.DescribeTokenRequest, context: Context
     ) -> token_service_pb2.DescribeTokenResponse:
         self._log.record("DescribeToken", context, request)
         return token_service_pb2.DescribeTokenResponse()
+
+
+class FakeVaultKeys(
+    key_service_pb2_grpc.KeyManagementServiceServicer,
+    key_service_pb2_grpc.ControlledOperationServiceServicer,
+    key_service_pb2_grpc.CardTransferServiceServicer,
+):
+    """Answers what operators ask of the vault; would also give cards out if the edge let that through."""
+
+    def __init__(self, log: ServiceLog) -> None:
+        self._log = log
+
+    async def ListKeys(self, request: key_service_pb2.ListKeysRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("ListKeys", context, request)
+        return key_service_pb2.ListKeysResponse(keys=[key_service_pb2.VaultKey(id="key-1", rows=7)])
+
+    async def RotateKeys(self, request: key_service_pb2.RotateKeysRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("RotateKeys", context, request)
+        return key_service_pb2.KeyRotation(kind=request.kind, state="running", cards_done=1)
+
+    async def GetKeyRotation(self, request: key_service_pb2.GetKeyRotationRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("GetKeyRotation", context, request)
+        return key_service_pb2.KeyRotation(kind=request.kind, state="finished")
+
+    async def RequestOperation(self, request: key_service_pb2.RequestOperationRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("RequestOperation", context, request)
+        return key_service_pb2.ControlledOperation(id="cop_1", kind=request.kind, key_version=request.key_version)
+
+    async def ApproveOperation(self, request: key_service_pb2.ApproveOperationRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("ApproveOperation", context, request)
+        return key_service_pb2.ControlledOperation(id=request.operation_id, state="approved")
+
+    async def CancelOperation(self, request: key_service_pb2.CancelOperationRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("CancelOperation", context, request)
+        return key_service_pb2.ControlledOperation(id=request.operation_id, state="cancelled")
+
+    async def ListOperations(self, request: key_service_pb2.ListOperationsRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("ListOperations", context, request)
+        return key_service_pb2.ListOperationsResponse()
+
+    async def DestroyDataKey(self, request: key_service_pb2.DestroyDataKeyRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("DestroyDataKey", context, request)
+        return key_service_pb2.DestroyDataKeyResponse(cards=3)
+
+    async def ExportCards(self, request: key_service_pb2.ExportCardsRequest, context: Context) -> Any:  # noqa: N802
+        self._log.record("ExportCards", context, request)
+        return key_service_pb2.ExportCardsResponse(cards=["4242424242424242"])
 
 
 class FakeWebhooks(psp_webhook_service_pb2_grpc.PspWebhookServiceServicer):
@@ -351,6 +425,10 @@ class Edge:
             tokens = FakeTokens(self.log)
             token_service_pb2_grpc.add_TokenServiceServicer_to_server(tokens, server)
             token_service_pb2_grpc.add_CardServiceServicer_to_server(tokens, server)
+            keys = FakeVaultKeys(self.log)  # type: ignore[abstract]  # the rest answers UNIMPLEMENTED
+            key_service_pb2_grpc.add_KeyManagementServiceServicer_to_server(keys, server)
+            key_service_pb2_grpc.add_ControlledOperationServiceServicer_to_server(keys, server)
+            key_service_pb2_grpc.add_CardTransferServiceServicer_to_server(keys, server)
         folder = self.directory / name
         pair = ((folder / "key.pem").read_bytes(), (folder / "certificate.pem").read_bytes())
         authority = (folder / "ca.pem").read_bytes()

@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from gateway_svc.adapters.temporal.codec import encrypting_converter
 from mesh.keyring import Keyring
+from mesh.temporal_codec import encrypting_converter
 
 SERVER_SETTINGS = (
     "history.transferProcessorMaxPollRPS=10000",

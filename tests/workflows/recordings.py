@@ -16,10 +16,11 @@ from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.testing import WorkflowEnvironment
 
-from gateway_svc.adapters.temporal.codec import encrypting_converter
+from gateway_svc.application.ports import TokenToKeep
 from gateway_svc.domain.resolution import ASK_DELAYS_MS
 from gateway_svc.workflows.messages import PAYMENT_WORKFLOW, SETTLED_UPDATE, SWEEP_WORKFLOW, SweepOrder
 from mesh.keyring import Keyring
+from mesh.temporal_codec import encrypting_converter
 from tests.fakes.durable.connectors import APPROVED, NOT_FOUND, NOT_SENT, UNKNOWN, declined
 from tests.workflows.rig import Rig
 
@@ -85,6 +86,13 @@ async def sweep(rig: Rig, reference: str) -> Handle:
     return handle
 
 
+async def sweep_and_tokens(rig: Rig, reference: str) -> Handle:
+    """Record a sweep that also tells the vault of a stored card."""
+    rig.store.tokens.note(TokenToKeep("pay_2", "mer_secretmerchant", "tok_secrettoken"))
+    rig.store.tokens.make_due()
+    return await sweep(rig, reference)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "payment_cascade": payment_cascade,
     "payment_unknown_then_approved": payment_unknown_then_approved,
@@ -92,6 +100,7 @@ SCENARIOS: dict[str, Scenario] = {
     "payment_reviewed": payment_reviewed,
     "modification_unknown_then_succeeded": modification_unknown_then_succeeded,
     "sweep": sweep,
+    "sweep_and_tokens": sweep_and_tokens,
 }
 
 

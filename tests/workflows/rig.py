@@ -11,13 +11,17 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 
 from gateway_svc.adapters.temporal.worker import new_worker
+from gateway_svc.application.keep_tokens import KeepToken
 from gateway_svc.workflows.messages import MODIFICATION_WORKFLOW, PAYMENT_WORKFLOW
 from gateway_svc.workflows.modification_activities import ModificationActivities
 from gateway_svc.workflows.payment_activities import PaymentActivities
+from gateway_svc.workflows.recording import AFTER_KEEP
 from gateway_svc.workflows.sweep_activities import SweepActivities
+from gateway_svc.workflows.token_activities import TokenActivities
 from tests.fakes.durable.connectors import FakeConnectors
 from tests.fakes.durable.observing import FakeCrashes, FakeObserver, FakeStarter
 from tests.fakes.durable.store import FakeStore
+from tests.fakes.gateway.peers import FakeLogger, FakeTokenVault
 
 PATIENCE = timedelta(seconds=30)
 TASK_TIMEOUT = timedelta(seconds=2)
@@ -34,6 +38,8 @@ class Rig:
     crashes: FakeCrashes = field(default_factory=FakeCrashes)
     observer: FakeObserver = field(default_factory=FakeObserver)
     starter: FakeStarter = field(default_factory=FakeStarter)
+    vault: FakeTokenVault = field(default_factory=FakeTokenVault)
+    logger: FakeLogger = field(default_factory=FakeLogger)
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
@@ -44,10 +50,17 @@ class Rig:
     def activities(self) -> list[Any]:
         """Give the activities over the fakes."""
         parts = (self.store, self.connectors, self.crashes, self.observer)
+        keep = KeepToken(
+            vault=self.vault,
+            store=self.store,
+            after_keep=lambda: self.crashes.reach(AFTER_KEEP),
+            logger=self.logger,
+        )
         return [
-            PaymentActivities(*parts).advance_payment,
+            PaymentActivities(*parts, keep).advance_payment,
             ModificationActivities(*parts).advance_modification,
             SweepActivities(self.store, self.starter, self.observer).start_stalled_work,
+            TokenActivities(self.store, keep, self.observer).keep_tokens,
         ]
 
     async def run(self, workflow: str, reference: str) -> WorkflowHandle[Any, Any]:

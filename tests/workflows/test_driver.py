@@ -30,6 +30,7 @@ def keyring_path(keyring: Keyring, tmp_path: Path) -> Path:
     path = tmp_path / "codec.json"
     keys = {key_id: base64.b64encode(key).decode() for key_id, key in keyring.keys.items()}
     path.write_text(json.dumps({"active": keyring.active, "keys": keys}), encoding="utf-8")
+    path.chmod(0o600)
     return path
 
 

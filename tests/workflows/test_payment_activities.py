@@ -6,15 +6,19 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from gateway_svc.application.keep_tokens import AT_ONCE_MS, KeepToken
+from gateway_svc.application.ports import TokenToKeep
 from gateway_svc.workflows.failures import PASSING
 from gateway_svc.workflows.limits import FRESH_SECONDS
 from gateway_svc.workflows.messages import Advance
 from gateway_svc.workflows.payment_activities import PaymentActivities
 from gateway_svc.workflows.recording import require_fresh
+from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.durable.connectors import APPROVED, UNKNOWN, FakeConnectors
 from tests.fakes.durable.observing import FakeCrashes, FakeObserver
 from tests.fakes.durable.store import FakeStore
+from tests.fakes.gateway.peers import FakeLogger, FakeTokenVault
 
 
 class StaleStore(FakeStore):
@@ -29,8 +33,13 @@ class StaleStore(FakeStore):
         return await super().load_payment(payment_id)
 
 
-def _activities(store: FakeStore, connectors: FakeConnectors) -> PaymentActivities:
-    return PaymentActivities(store, connectors, FakeCrashes(), FakeObserver())
+async def _nothing() -> None:
+    """Stand for a crash point that is not armed."""
+
+
+def _activities(store: FakeStore, connectors: FakeConnectors, vault: FakeTokenVault | None = None) -> PaymentActivities:
+    keep = KeepToken(vault=vault or FakeTokenVault(), store=store, after_keep=_nothing, logger=FakeLogger())
+    return PaymentActivities(store, connectors, FakeCrashes(), FakeObserver(), keep)
 
 
 async def test_attempt_begun_by_somebody_else_is_asked_for_and_not_sent() -> None:
@@ -98,3 +107,32 @@ async def test_worker_that_stood_still_after_the_begin_asks_instead_of_sending(m
     assert connectors.sent == []
     plan = await activities.advance_payment(Advance("pay_1"))
     assert (connectors.sent, plan.marker) == ([], "pay_1_2#0")
+
+
+async def test_a_step_that_brings_the_approval_tells_the_vault_of_a_stored_card() -> None:
+    store, connectors, vault = FakeStore(), FakeConnectors(), FakeTokenVault()
+    store.add_payment("pay_1", "psp_a", "psp_b", store_card=True, status="DECLINED", code="do_not_honor")
+    connectors.tell("pay_1_2", APPROVED)
+    plan = await _activities(store, connectors, vault).advance_payment(Advance("pay_1"))
+    assert plan.done
+    assert vault.told == [TokenToKeep("pay_1", "mer_secretmerchant", "tok_secrettoken")]
+    assert vault.timeouts_ms == [AT_ONCE_MS]
+    assert store.tokens.waiting == {}
+
+
+@pytest.mark.parametrize("store_card", [False, True])
+async def test_a_step_that_brings_no_approval_tells_nothing(*, store_card: bool) -> None:
+    store, connectors, vault = FakeStore(), FakeConnectors(), FakeTokenVault()
+    store.add_payment("pay_1", "psp_a", "psp_b", store_card=store_card, status="DECLINED", code="do_not_honor")
+    connectors.tell("pay_1_2", UNKNOWN if store_card else APPROVED)
+    await _activities(store, connectors, vault).advance_payment(Advance("pay_1"))
+    assert vault.told == []
+
+
+async def test_a_vault_that_is_away_fails_no_step() -> None:
+    store, connectors, vault = FakeStore(), FakeConnectors(), FakeTokenVault(refusal=Refusal(Reason.UNAVAILABLE))
+    store.add_payment("pay_1", "psp_a", "psp_b", store_card=True, status="DECLINED", code="do_not_honor")
+    connectors.tell("pay_1_2", APPROVED)
+    plan = await _activities(store, connectors, vault).advance_payment(Advance("pay_1"))
+    assert plan.done
+    assert set(store.tokens.waiting) == {"pay_1"}

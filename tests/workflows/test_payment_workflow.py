@@ -111,6 +111,21 @@ async def test_death_after_the_record_repeats_nothing(rig: Rig, payment_id: str)
     assert payment["status"] == "DECLINED"
 
 
+async def test_death_after_the_vault_was_told_of_a_stored_card_leaves_the_rest_to_the_sweep(
+    rig: Rig, payment_id: str
+) -> None:
+    payment = rig.store.add_payment(payment_id, "psp_a", "psp_b", store_card=True, status="UNKNOWN")
+    rig.connectors.tell(f"{payment_id}_1", APPROVED)
+    rig.crashes.armed.add("worker.after_keep")
+    async with rig.worker():
+        await rig.settle_payment(payment_id)
+    assert rig.crashes.hit == ["worker.after_keep"]
+    assert payment["status"] == "SUCCEEDED"
+    assert rig.connectors.asked == [f"{payment_id}_1"]
+    assert [wanted.payment_id for wanted in rig.vault.told] == [payment_id]
+    assert set(rig.store.tokens.waiting) == {payment_id}
+
+
 async def test_database_away_while_recording_does_not_lose_the_outcome(rig: Rig, payment_id: str) -> None:
     payment = rig.store.add_payment(payment_id, "psp_a", "psp_b", status="NOT_SENT", code="psp_unavailable")
     rig.connectors.tell(f"{payment_id}_2", APPROVED)

@@ -1,33 +1,36 @@
-"""Purges expired card verification codes once a minute for as long as the vault runs."""
+"""Purges expired codes, single-use cards and keys in memory once a minute for as long as the process runs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from mesh.refusal import Refusal
-from vault_svc.application.purge_codes import PurgeCodes
 
 _PERIOD_SECONDS: Final = 60.0
 
 
 async def purge_every_minute(
-    purge: PurgeCodes,
+    purge: Callable[[], Awaitable[tuple[int, int]]],
     stop: asyncio.Event,
     logger: Any,  # noqa: ANN401 - structlog's loggers have no common type
     *,
     period_seconds: float = _PERIOD_SECONDS,
 ) -> None:
-    """Purge now and then every minute until `stop` is set; an error is logged and the next round goes on."""
+    """Purge now and then every minute until `stop` is set; an error is logged and the next round goes on.
+
+    `purge` gives how many codes and cards it deleted.
+    """
     while not stop.is_set():
         try:
-            deleted = await purge()
+            codes, cards = await purge()
         except Refusal as refusal:
-            logger.warning("purge of card codes put off", reason=refusal.reason.value)
+            logger.warning("purge put off", reason=refusal.reason.value)
         except Exception:
             # Codes must not outlive their time because one round failed for a reason nobody thought of.
-            logger.exception("purge of card codes failed")
+            logger.exception("purge failed")
         else:
-            if deleted:
-                logger.info("card codes purged", deleted=deleted)
+            if codes or cards:
+                logger.info("purged", codes=codes, cards=cards)
         await _wait(stop, period_seconds)
 
 

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.card_numbers import mask_card_numbers
 from mesh.expiring_cache import ExpiringCache
-from mesh.identifiers import is_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from vault_svc.application.ports.card_store import CardStore
-from vault_svc.domain.token import TOKEN_PREFIX, MerchantId, Token, TokenId
+from vault_svc.application.ports.clock import Clock
+from vault_svc.domain.token import MerchantId, Token, TokenId, Usage, is_token_id, shown
 
 KnownTokens = ExpiringCache[tuple[MerchantId, TokenId], Token | None]
-"""What may be shown of cards, as it was a short while ago. Nothing in it changes once a token is made, and what gives
-the card itself never looks here."""
+"""What may be shown of cards, as it was a short while ago: what another process has changed since shows later. What
+gives the card itself never looks here."""
 
 TOKENS_LIFE_SECONDS: Final = 60.0
 TOKENS_IN_MEMORY_MAX: Final = 20_000
@@ -33,14 +32,22 @@ class DescribeToken:
 
     store: CardStore
     known: KnownTokens
+    clock: Clock
 
     async def __call__(self, merchant_id: MerchantId, token_id: TokenId) -> Token:
-        """Give the token. Raises Refusal(TOKEN_NOT_FOUND) when the merchant has none of this id."""
+        """Give the token. Raises Refusal(TOKEN_NOT_FOUND) when the merchant has none of this id or its time is over."""
         token = None
-        if is_id(TOKEN_PREFIX, token_id):
+        if is_token_id(token_id):
             token = await self.known.get_or_load(
                 (merchant_id, token_id), lambda: self.store.describe_token(merchant_id, token_id)
             )
-        if token is None:
-            raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=mask_card_numbers(token_id))
+        if token is None or (token.expire_time is not None and token.expire_time <= self.clock.now()):
+            raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=shown(token_id))
+        return token
+
+    async def for_payment(self, merchant_id: MerchantId, token_id: TokenId) -> Token:
+        """Give a token that a new payment may use. Raises Refusal(TOKEN_USED) too, when it has a payment already."""
+        token = await self(merchant_id, token_id)
+        if token.usage is Usage.SINGLE_USE and token.payment_id:
+            raise Refusal(Reason.TOKEN_USED, token_id=shown(token_id))
         return token

@@ -1,20 +1,18 @@
 """Gives a card back to what sends it to a PSP."""
 
 from dataclasses import dataclass, replace
-from typing import Final
 
-from mesh.card_numbers import mask_card_numbers
-from mesh.identifiers import is_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from vault_svc.application.access_rate import AccessRate
+from vault_svc.application.card_sealing import CardSealer
 from vault_svc.application.data_keys import DataKeys
-from vault_svc.application.ports.card_store import CardRequest, CardStore
+from vault_svc.application.describe_token import KnownTokens
+from vault_svc.application.ports.card_store import CardRequest, CardStore, KeyDestroyed, SealedCode, TokenUsed
 from vault_svc.domain.card import CardDetails, CardSummary
-from vault_svc.domain.sealing import Binding, SealedKind, read_card, read_code
+from vault_svc.domain.sealing import Binding, SealBrokenError, SealedKind, read_code
 from vault_svc.domain.secret_values import CardSecurityCode
-from vault_svc.domain.token import TOKEN_PREFIX, TokenId
-
-_MALFORMED: Final = TokenId("malformed")
+from vault_svc.domain.token import MALFORMED, is_token_id, refuse_card_number, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,9 @@ class RevealedCard:
 
 @dataclass(frozen=True, slots=True)
 class Detokenize:
-    """Opens sealed cards. Every call leaves a record in the audit, also one that finds nothing.
+    """Opens sealed cards. Every call that gets as far as the cards is in the audit, also one that finds nothing.
+
+    A call that is refused for its form, the rate or a key provider that is down has not got so far.
 
     The card verification code is given once and deleted by being given. So an authorization that has to be repeated
     after an unknown outcome goes without a code, and so does the next PSP of a cascade: a code must not outlive its
@@ -37,22 +37,46 @@ class Detokenize:
 
     store: CardStore
     keys: DataKeys
+    sealer: CardSealer
+    known: KnownTokens
+    rate: AccessRate
 
     async def __call__(self, request: CardRequest) -> RevealedCard:
-        """Give the card. Raises Refusal(TOKEN_NOT_FOUND), and SealBrokenError for a row that was tampered with."""
+        """Give the card.
+
+        Raises Refusal(TOKEN_NOT_FOUND), (TOKEN_USED) by another payment, (OVERLOADED) over the rate, (UNAVAILABLE) with
+        nothing used up, and SealBrokenError for a row that was tampered with.
+        """
+        refuse_card_number("merchant_id", request.merchant_id)
+        refuse_card_number("payment_id", request.payment_id)
+        self.rate.require(request.merchant_id)
+        # The code is gone once it is taken, so what opens it is made sure of before.
+        await self.keys.have_at_hand(request.merchant_id)
         # Whatever else came in place of a token, say a card number by mistake, must not end up in the audit.
-        well_formed = is_id(TOKEN_PREFIX, request.token_id)
-        taken = await self.store.take_card(request if well_formed else replace(request, token_id=_MALFORMED))
+        well_formed = is_token_id(request.token_id)
+        try:
+            taken = await self.store.take_card(request if well_formed else replace(request, token_id=MALFORMED))
+        except TokenUsed:
+            raise Refusal(Reason.TOKEN_USED, token_id=shown(request.token_id)) from None
+        except KeyDestroyed:
+            taken = None
+        finally:
+            # Whether a token has its payment may have changed just now, or before and was not known here.
+            self.known.drop((request.merchant_id, request.token_id))
         if taken is None:
-            raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=mask_card_numbers(request.token_id))
+            raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=shown(request.token_id))
         cipher = await self.keys.for_opening(request.merchant_id, taken.data_key)
-        version = taken.data_key.key_version
-
-        def unseal(kind: SealedKind, sealed: bytes) -> bytes:
-            return cipher.open(Binding(request.merchant_id, request.token_id, version, kind), sealed)
-
-        return RevealedCard(
-            details=read_card(unseal(SealedKind.CARD, taken.sealed_card)),
-            code=None if taken.sealed_code is None else read_code(unseal(SealedKind.CODE, taken.sealed_code)),
-            summary=taken.summary,
+        details = self.sealer.open(
+            cipher, request.merchant_id, request.token_id, taken.data_key.key_version, taken.sealed
         )
+        if details.expiry != taken.summary.expiry:
+            # What was sealed before the last change opens too, if it is put back under the same key version.
+            message = "a sealed card is not the one that was kept last"
+            raise SealBrokenError(message)
+        code = None if taken.code is None else await self._code(request, taken.code)
+        return RevealedCard(details=details, code=code, summary=taken.summary)
+
+    async def _code(self, request: CardRequest, code: SealedCode) -> CardSecurityCode:
+        cipher = await self.keys.for_opening(request.merchant_id, code.data_key)
+        place = Binding(request.merchant_id, request.token_id, code.data_key.key_version, SealedKind.CODE)
+        return read_code(cipher.open(place, code.sealed))

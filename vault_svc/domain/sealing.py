@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from vault_svc.domain.address import BillingAddress
 from vault_svc.domain.card import CardDetails, Expiry
 from vault_svc.domain.secret_values import CardNumber, CardSecurityCode, HolderName
 
@@ -26,6 +27,7 @@ class SealedKind(StrEnum):
 
     CARD = "pan"
     CODE = "cvc"
+    CARD_KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class _CardText(msgspec.Struct, frozen=True, array_like=True):
     exp_month: int
     exp_year: int
     holder_name: str
+    address: dict[str, str] = {}
 
 
 _encoder: Final = msgspec.json.Encoder()
@@ -69,7 +72,13 @@ _decoder: Final = msgspec.json.Decoder(_CardText)
 def write_card(details: CardDetails) -> bytes:
     """Give the bytes of a card for sealing, padded so that their length tells next to nothing."""
     text = _encoder.encode(
-        _CardText(details.number.reveal(), details.expiry.month, details.expiry.year, details.holder_name.reveal())
+        _CardText(
+            details.number.reveal(),
+            details.expiry.month,
+            details.expiry.year,
+            details.holder_name.reveal(),
+            {name: text for name, text in details.address.named() if text},
+        )
     )
     return text.ljust(-(-len(text) // _STEP_BYTES) * _STEP_BYTES, _PADDING)
 
@@ -78,11 +87,14 @@ def read_card(text: bytes) -> CardDetails:
     """Read what `write_card` wrote. Raises SealBrokenError when it is anything else."""
     try:
         card = _decoder.decode(text)
-    except msgspec.DecodeError:
+        address = BillingAddress(**card.address)
+    except (msgspec.DecodeError, TypeError):
         # The decoder's own message could quote what it read.
         message = "the sealed text is no card"
         raise SealBrokenError(message) from None
-    return CardDetails(CardNumber(card.number), Expiry(card.exp_month, card.exp_year), HolderName(card.holder_name))
+    return CardDetails(
+        CardNumber(card.number), Expiry(card.exp_month, card.exp_year), HolderName(card.holder_name), address
+    )
 
 
 def write_code(code: CardSecurityCode) -> bytes:

@@ -82,6 +82,7 @@ class GrpcPspConnectors:
             payment_id=payment.id,
             statement_descriptor=payment.statement_descriptor,
             repetition=repetition,
+            code_required=payment.code_required,
         )
         return await _sent(self._stub.Authorize(request, timeout=_seconds_until(deadline), metadata=call_metadata()))
 

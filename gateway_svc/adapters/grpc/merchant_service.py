@@ -8,7 +8,7 @@ from payera.gateway.v1 import merchant_service_pb2_grpc as stubs
 
 from gateway_svc.adapters.grpc.messages import api_key_message, merchant_message
 from gateway_svc.application.manage_merchants import ManageMerchants
-from mesh.context import KeyScope
+from mesh.context import KeyScope, current
 
 SERVICE: Final = "payera.gateway.v1.MerchantService"
 
@@ -27,6 +27,19 @@ class MerchantServicer(stubs.MerchantServiceServicer):
         """Create a merchant."""
         del context
         return merchant_message(await self._manage.create_merchant(request.name))
+
+    async def ConfigureMerchant(  # noqa: N802 - named by the contract
+        self, request: messages.ConfigureMerchantRequest, context: Context
+    ) -> messages.Merchant:
+        """Replace a merchant's settings."""
+        del context
+        principal = current().principal
+        view = await self._manage.configure_merchant(
+            request.merchant_id,
+            card_code_required=request.card_code_required,
+            changed_by=principal.key_id if principal is not None else "",
+        )
+        return merchant_message(view)
 
     async def GetMerchant(  # noqa: N802 - named by the contract
         self, request: messages.GetMerchantRequest, context: Context

@@ -6,6 +6,7 @@ from typing import Any, Final
 from payera.gateway.v1 import merchant_service_pb2 as merchants_pb2
 from payera.gateway.v1 import payment_pb2
 
+from gateway_svc.adapters.cards import card_fields
 from gateway_svc.application.ports import View
 from gateway_svc.application.views import amount_capturable, amount_refundable
 from gateway_svc.domain.decline_messages import decline_message
@@ -38,7 +39,7 @@ def payment_message(view: View) -> payment_pb2.Payment:
         amount_refundable=amount_refundable(view),
         capture_method=view["capture_method"],
         token=view["token"],
-        card=view["card"],
+        card=card_fields(view["card"]),
         merchant_reference=view["merchant_reference"],
         description=view["description"],
         metadata=view["metadata"],
@@ -49,6 +50,8 @@ def payment_message(view: View) -> payment_pb2.Payment:
         create_time=_time(view["created_us"]),
         update_time=_time(view["updated_us"]),
         voids=[_void(void) for void in view.get("voids", ())],
+        # A key's answer that is older than the field does without it.
+        store_card=view.get("store_card", False),
     )
 
 
@@ -70,7 +73,12 @@ def refund_message(view: View) -> payment_pb2.Refund:
 
 def merchant_message(view: View) -> merchants_pb2.Merchant:
     """Build a merchant's message."""
-    return merchants_pb2.Merchant(id=view["id"], name=view["name"], create_time=_time(view["created_us"]))
+    return merchants_pb2.Merchant(
+        id=view["id"],
+        name=view["name"],
+        create_time=_time(view["created_us"]),
+        card_code_required=view["card_code_required"],
+    )
 
 
 def api_key_message(view: View, key: str = "") -> merchants_pb2.ApiKey:

@@ -60,6 +60,7 @@ def payment_wish(request: messages.CreatePaymentRequest) -> PaymentWish:
         description=request.description,
         metadata=dict(request.metadata),
         statement_descriptor=request.statement_descriptor,
+        store_card=request.store_card,
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from payera.events.v1 import payment_event_pb2 as contract
 
+from gateway_svc.adapters.cards import card_fields
+
 SOURCE: Final = "/payera/gateway"
 TYPE_PREFIX: Final = "dev.payera.payment."
 SCHEMA: Final = "payera.events.v1.PaymentEvent"
@@ -90,21 +92,17 @@ def _payment_event(event: OutboxEvent) -> contract.PaymentEvent:
 
 
 def _payment_state(view: Mapping[str, Any], attempt: Mapping[str, Any] | None) -> contract.PaymentState:
-    state = contract.PaymentState(
+    return contract.PaymentState(
         status=view["status"],
         amount={"value": view["amount"], "currency": view["currency"]},
         amount_authorized=view["amount_authorized"],
         amount_captured=view["amount_captured"],
         amount_refunded=view["amount_refunded"],
         capture_method=view["capture_method"],
+        card=card_fields(view["card"]),
         merchant_reference=view["merchant_reference"],
         decline_code=_decline_code(view, attempt),
     )
-    card = view["card"]
-    for name in ("brand", "last4", "bin", "exp_month", "exp_year"):
-        if card.get(name) is not None:
-            setattr(state.card, name, card[name])
-    return state
 
 
 def _decline_code(view: Mapping[str, Any], attempt: Mapping[str, Any] | None) -> str:

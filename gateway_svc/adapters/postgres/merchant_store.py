@@ -19,6 +19,10 @@ class PostgresMerchantStore:
         """Create a merchant without keys."""
         return await self._view("merchant", "gateway.create_merchant", merchant_id, name)
 
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool) -> View:
+        """Replace a merchant's settings; refuses with MERCHANT_NOT_FOUND."""
+        return await self._view("merchant", "gateway.configure_merchant", merchant_id, card_code_required)
+
     async def get_merchant(self, merchant_id: str) -> View:
         """Read a merchant; refuses with MERCHANT_NOT_FOUND."""
         return await self._view("merchant", "gateway.get_merchant", merchant_id)

@@ -5,7 +5,15 @@ from typing import Any, Final
 
 from psycopg.types.json import Jsonb
 
-from gateway_svc.application.ports import Begun, Disposition, NewModification, NewPayment, Operation, View
+from gateway_svc.application.ports import (
+    Begun,
+    Disposition,
+    NewModification,
+    NewPayment,
+    Operation,
+    TokenToKeep,
+    View,
+)
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from mesh.database import Database
 
@@ -21,7 +29,7 @@ _PAYMENT_FILTERS: Final = (
 
 
 class PostgresPaymentStore:
-    """The `PaymentStore` port over the procedures of schema `gateway`.
+    """The `PaymentStore` and `TokensToKeep` ports over the procedures of schema `gateway`.
 
     Every method is one call and thereby one transaction. Refusals of a procedure come out as `Refusal` with its reason;
     a server that is away as UNAVAILABLE; a connection that broke in mid-call as `DatabaseOutcomeUnknown`.
@@ -51,6 +59,8 @@ class PostgresPaymentStore:
             operation.idempotency_key,
             operation.request_hash,
             operation.lease_ms,
+            new.store_card,
+            new.card_on_file,
         )
         return _begun(row)
 
@@ -161,6 +171,15 @@ class PostgresPaymentStore:
         """Hand out (`PAYMENT` or `MODIFICATION`, id) of what nobody has moved for `grace_ms`, in turns."""
         rows = await self._database.call_many("gateway.stalled_work", grace_ms, limit)
         return [(str(row["kind"]), str(row["id"])) for row in rows]
+
+    async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
+        """Hand out at most `limit` tokens that the vault is to be told of, to one taker each."""
+        rows = await self._database.call_many("gateway.take_tokens_to_keep", limit)
+        return [TokenToKeep(row["payment_id"], row["merchant_id"], row["token"]) for row in rows]
+
+    async def drop_token_to_keep(self, payment_id: str) -> None:
+        """Forget a token that the vault was told of; again without effect."""
+        await self._database.call("gateway.drop_token_to_keep", payment_id)
 
     async def purge_idempotency_keys(self, limit: int) -> int:
         """Delete at most `limit` idempotency keys whose 30 days are over, and tell how many."""

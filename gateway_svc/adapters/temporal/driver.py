@@ -11,10 +11,10 @@ from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateR
 from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError
 
-from gateway_svc.adapters.temporal.connection import connect, new_runtime
 from gateway_svc.adapters.temporal.starting import MODIFICATION, PAYMENT, start_operation
 from gateway_svc.workflows.messages import SETTLED_UPDATE
 from mesh.keyring import KeyringError, load_keyring
+from mesh.temporal_connection import connect, new_runtime
 
 # The start is pursued this long even when the caller can't wait; after that the sweep must find the work.
 START_SECONDS: Final = 5.0

@@ -14,6 +14,12 @@ class DurableMetrics:
         self._started = Counter(
             "payera_sweep_starts", "Workflows that sweeps started or found running.", registry=registry
         )
+        self._tokens = Counter(
+            "payera_stored_cards",
+            "Tokens that sweeps told the vault to keep: kept, refused by it, or left for a later sweep.",
+            ("result",),
+            registry=registry,
+        )
         self.connected = Gauge("payera_temporal_connected", "Whether the worker polls Temporal.", registry=registry)
 
     def stepped(self, kind: str, step: str) -> None:
@@ -24,3 +30,7 @@ class DurableMetrics:
         """Note what a sweep found, and for how much of it a workflow was started."""
         self._stalled.set(seen)
         self._started.inc(started)
+
+    def kept(self, result: str, count: int) -> None:
+        """Note that telling the vault of ``count`` tokens came to ``result``."""
+        self._tokens.labels(result).inc(count)

@@ -13,13 +13,13 @@ from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from gateway_svc.adapters.temporal.connection import connect, new_runtime
 from gateway_svc.adapters.temporal.schedule import ensure_sweep_schedule
 from gateway_svc.workflows.messages import TASK_QUEUE, SweepOrder
 from gateway_svc.workflows.modification_workflow import ModificationWorkflow
 from gateway_svc.workflows.payment_workflow import PaymentWorkflow
 from gateway_svc.workflows.sweep_workflow import SweepWorkflow
 from mesh.keyring import Keyring
+from mesh.temporal_connection import connect, new_runtime
 
 WORKFLOWS: Final = (PaymentWorkflow, ModificationWorkflow, SweepWorkflow)
 

@@ -17,6 +17,8 @@ from reference.schemas import SchemaBook
 HERE: Final = Path(__file__).resolve().parent
 SERVICES: Final = (
     "payera.vault.v1.TokenService",
+    "payera.vault.v1.KeyManagementService",
+    "payera.vault.v1.ControlledOperationService",
     "payera.gateway.v1.PaymentService",
     "payera.gateway.v1.MerchantService",
     "payera.psp.v1.PspAccountService",

@@ -5,8 +5,8 @@ from typing import Final
 
 from payera.connectors.v1 import connector_service_pb2 as contract
 
+from psp_connectors.domain.cards import Address
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Cryptogram,

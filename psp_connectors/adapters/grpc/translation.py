@@ -68,6 +68,7 @@ def authorization_order(request: contract.AuthorizeRequest) -> AuthorizationOrde
         statement_descriptor=request.statement_descriptor,
         details=details(request.details) if request.HasField("details") else NO_DETAILS,
         repetition=request.repetition,
+        code_required=request.code_required,
     )
 
 
@@ -225,5 +226,12 @@ def _card(card: CardSummary | None) -> card_pb2.CardSummary | None:
     if card is None:
         return None
     return card_pb2.CardSummary(
-        brand=card.brand, last4=card.last4, bin=card.bin, exp_month=card.exp_month, exp_year=card.exp_year
+        brand=card.brand,
+        last4=card.last4,
+        bin=card.bin,
+        exp_month=card.exp_month,
+        exp_year=card.exp_year,
+        networks=card.networks,
+        funding=card.funding,
+        issuer_country=card.issuer_country,
     )

@@ -18,11 +18,10 @@ from psp_connectors.connectors.adyen.capabilities import (
 )
 from psp_connectors.connectors.adyen.money import UNITS, to_amount
 from psp_connectors.domain.addresses import header_key, path_segment
-from psp_connectors.domain.cards import Card
+from psp_connectors.domain.cards import Address, Card
 from psp_connectors.domain.connector import Account, Unsendable
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Customer,

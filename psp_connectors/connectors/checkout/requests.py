@@ -14,10 +14,10 @@ from mesh.money import Money
 from psp_connectors.connectors.checkout.capabilities import LONGEST_KEY
 from psp_connectors.connectors.checkout.money import to_psp_amount
 from psp_connectors.domain.addresses import header_key, path_segment
+from psp_connectors.domain.cards import Address
 from psp_connectors.domain.connector import Account, Unsendable
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Exemption,

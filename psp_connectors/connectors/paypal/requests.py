@@ -16,11 +16,10 @@ from psp_connectors.connectors.paypal.capabilities import LONGEST_KEY
 from psp_connectors.connectors.paypal.codes import network_of
 from psp_connectors.connectors.paypal.money import to_paypal
 from psp_connectors.domain.addresses import header_key, path_segment
-from psp_connectors.domain.cards import Card
+from psp_connectors.domain.cards import Address, Card
 from psp_connectors.domain.connector import Account, Unsendable
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Initiator,

@@ -35,9 +35,15 @@ _ASKED_BY_REFERENCE: Final = OperationCapability(
 
 _KINDS: Final = (OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND)
 
+#: Every brand that the vault knows: the sandbox PSP is there to try out all of them.
+_BRANDS: Final = (
+    *("amex", "bancontact", "bccard", "carnet", "dankort", "diners", "discover", "elo", "hipercard", "jcb", "mada"),
+    *("maestro", "mastercard", "mir", "rupay", "troy", "uatp", "unionpay", "verve", "visa"),
+)
+
 CAPABILITIES: Final = Capabilities(
     operations=dict.fromkeys(_KINDS, _ASKED_BY_REFERENCE),
-    brands=("amex", "diners", "discover", "jcb", "mastercard", "unionpay", "visa"),
+    brands=_BRANDS,
     currencies=(),
     idempotency_key_max_length=255,
     multiple_captures=True,

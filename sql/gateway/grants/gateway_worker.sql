@@ -8,5 +8,7 @@ GRANT EXECUTE ON FUNCTION
     gateway.record_modification,
     gateway.load_modification,
     gateway.stalled_work,
+    gateway.take_tokens_to_keep,
+    gateway.drop_token_to_keep,
     gateway.purge_idempotency_keys
 TO gateway_worker;

@@ -17,6 +17,8 @@ CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_idempotency_key text,
     p_request_hash bytea,
     p_lease_ms integer,
+    p_store_card boolean DEFAULT false,
+    p_card_on_file boolean DEFAULT false,
     OUT disposition text,
     OUT payment jsonb,
     OUT answer jsonb
@@ -29,6 +31,7 @@ DECLARE
     v_key record;
     v_attempt jsonb;
     v_position bigint;
+    v_code_required boolean;
     p gateway.payment;
     a gateway.attempt;
 BEGIN
@@ -50,17 +53,27 @@ BEGIN
     IF coalesce(jsonb_array_length(p_candidates), 0) = 0 THEN
         PERFORM gateway.refuse('NO_ELIGIBLE_ACCOUNT', jsonb_build_object('detail', 'no account is eligible'));
     END IF;
-    IF NOT EXISTS (SELECT FROM gateway.merchant AS m WHERE m.id = p_merchant_id) THEN
+    SELECT m.card_code_required INTO v_code_required FROM gateway.merchant AS m WHERE m.id = p_merchant_id;
+    IF NOT FOUND THEN
         PERFORM gateway.refuse('MERCHANT_NOT_FOUND', jsonb_build_object('merchant_id', p_merchant_id));
+    END IF;
+    IF v_code_required THEN
+        -- The setting is about first payments. The code of a card on file was used by the payment that put it there, or stayed
+        -- in the vault that the card came from. Of a token that was kept just now the vault may not know yet.
+        v_code_required := NOT coalesce(p_card_on_file, false) AND NOT EXISTS (
+            SELECT FROM gateway.kept_token AS t WHERE t.merchant_id = p_merchant_id AND t.token = p_token
+        );
     END IF;
     INSERT INTO gateway.payment (
         id, merchant_id, status, amount, currency, capture_method, seq, token, card, merchant_reference,
-        description, metadata, statement_descriptor, candidates, idempotency_key, created_at, updated_at
+        description, metadata, statement_descriptor, candidates, idempotency_key, store_card, code_required,
+        created_at, updated_at
     )
     VALUES (
         p_payment_id, p_merchant_id, 'PROCESSING', p_amount, p_currency, p_capture_method::gateway.capture_method, 1,
         p_token, p_card, coalesce(p_merchant_reference, ''), coalesce(p_description, ''),
-        coalesce(p_metadata, '{}'), coalesce(p_statement_descriptor, ''), p_candidates, p_idempotency_key, v_now, v_now
+        coalesce(p_metadata, '{}'), coalesce(p_statement_descriptor, ''), p_candidates, p_idempotency_key,
+        coalesce(p_store_card, false), v_code_required, v_now, v_now
     )
     ON CONFLICT (merchant_id, merchant_reference) WHERE merchant_reference <> '' DO NOTHING
     RETURNING * INTO p;

@@ -1,5 +1,5 @@
--- Keeps the hash of an operator's key unless it is there. Nobody is granted this: the administrator calls it, so that
--- a new installation has a first key.
+-- Keeps the hash of an operator's key unless it is there. Nobody is granted this: the administrator of the database
+-- makes every operator's key, the first one of a new installation too.
 CREATE OR REPLACE FUNCTION gateway.ensure_operator_key(p_key_id text, p_prefix text, p_sha256 bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = gateway, pg_temp

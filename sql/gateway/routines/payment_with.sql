@@ -17,6 +17,8 @@ AS $$
         'description', p.description,
         'metadata', p.metadata,
         'statement_descriptor', p.statement_descriptor,
+        'store_card', p.store_card,
+        'code_required', p.code_required,
         'amount_authorized', p.amount_authorized,
         'amount_captured', p.amount_captured,
         'amount_refunded', p.amount_refunded,

@@ -123,6 +123,9 @@ BEGIN
             p, 'CAPTURE', p_attempt_id, 'psp_receivable:' || a.account, 'merchant_pending:' || p.merchant_id, p.amount
         );
     END IF;
+    IF p.store_card AND v_next IN ('AUTHORIZED', 'SUCCEEDED') THEN
+        PERFORM gateway.keep_token(p);
+    END IF;
     IF v_next <> 'PROCESSING' THEN
         UPDATE gateway.idempotency_key AS k
         SET answer = payment, lease_until = NULL

@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.money import Money
-from psp_connectors.domain.cards import CardCode, Secret
+from psp_connectors.domain.cards import Address, CardCode, Secret
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Cryptogram,

@@ -5,10 +5,9 @@ from typing import Any
 
 from mesh.money import Money
 from psp_connectors.connectors.paypal.money import to_paypal
-from psp_connectors.domain.cards import Secret
+from psp_connectors.domain.cards import Address, Secret
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Customer,

@@ -28,7 +28,16 @@ def card(number: str = CARD_NUMBER, *, brand: str = "visa", exp_year: int = 2099
         exp_month=12,
         exp_year=exp_year,
         holder_name="Ada Lovelace",
-        summary=CardSummary(brand=brand, last4=number[-4:], bin=number[:6], exp_month=12, exp_year=exp_year),
+        summary=CardSummary(
+            brand=brand,
+            last4=number[-4:],
+            bin=number[:6],
+            exp_month=12,
+            exp_year=exp_year,
+            networks=(brand, "cartes_bancaires"),
+            funding="debit",
+            issuer_country="FR",
+        ),
     )
 
 

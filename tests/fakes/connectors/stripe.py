@@ -4,10 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.money import Money
-from psp_connectors.domain.cards import Secret
+from psp_connectors.domain.cards import Address, Secret
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.details import (
-    Address,
     CredentialReason,
     CredentialUse,
     Cryptogram,

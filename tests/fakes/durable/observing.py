@@ -28,9 +28,13 @@ class FakeObserver:
 
     steps: Counter[tuple[str, str]] = field(default_factory=Counter)
     sweeps: list[tuple[int, int]] = field(default_factory=list)
+    tokens: Counter[str] = field(default_factory=Counter)
 
     def stepped(self, kind: str, step: str) -> None:
         self.steps[kind, step] += 1
+
+    def kept(self, result: str, count: int) -> None:
+        self.tokens[result] += count
 
     def swept(self, seen: int, started: int) -> None:
         self.sweeps.append((seen, started))

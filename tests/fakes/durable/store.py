@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway_svc.application.ports import TokenToKeep
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.payment import (
     ATTEMPT_TRANSITIONS,
@@ -16,6 +17,7 @@ from gateway_svc.domain.payment import (
 )
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from tests.fakes.gateway.tokens_to_keep import FakeTokensToKeep
 
 JSON = dict[str, Any]
 FINAL_ATTEMPTS = {"APPROVED", "DECLINED", "NOT_SENT"}
@@ -34,8 +36,24 @@ class FakeStore:
     stalled: list[tuple[str, str]] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
     expired_keys: int = 0
+    tokens: FakeTokensToKeep = field(default_factory=FakeTokensToKeep)
 
-    def add_payment(self, payment_id: str, *accounts: str, capture_method: str = "AUTOMATIC", **attempt: Any) -> JSON:
+    async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
+        self._be_away()
+        return await self.tokens.take_tokens_to_keep(limit)
+
+    async def drop_token_to_keep(self, payment_id: str) -> None:
+        self._be_away()
+        await self.tokens.drop_token_to_keep(payment_id)
+
+    def add_payment(
+        self,
+        payment_id: str,
+        *accounts: str,
+        capture_method: str = "AUTOMATIC",
+        store_card: bool = False,
+        **attempt: Any,
+    ) -> JSON:
         """Add a payment as the request leaves it: the first attempt is begun at the first account."""
         payment = {
             "id": payment_id,
@@ -46,6 +64,7 @@ class FakeStore:
             "capture_method": capture_method,
             "token": "tok_secrettoken",
             "statement_descriptor": "SECRET SHOP",
+            "store_card": store_card,
             "candidates": [{"account": account, "reason": "secret reason"} for account in accounts],
             "attempts": [_attempt(payment_id, 1, accounts[0]) | attempt],
             "under_review": False,
@@ -115,6 +134,8 @@ class FakeStore:
         if status.value in FINAL_ATTEMPTS and verdict.payment_status is not PaymentStatus.PROCESSING:
             assert verdict.payment_status in PAYMENT_TRANSITIONS[PaymentStatus(payment["status"])]
             payment["status"] = verdict.payment_status.value
+            if payment["store_card"] and payment["status"] in {"AUTHORIZED", "SUCCEEDED"}:
+                self.tokens.note(TokenToKeep(payment_id, payment["merchant_id"], payment["token"]))
         self.records.append((attempt_id, status.value))
         return copy.deepcopy(payment)
 

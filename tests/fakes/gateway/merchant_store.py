@@ -27,7 +27,17 @@ class FakeMerchantStore:
     async def create_merchant(self, merchant_id: str, name: str) -> View:
         self.now_us += 1
         self.merchants.add(merchant_id)
-        self.views[merchant_id] = {"id": merchant_id, "name": name, "created_us": self.now_us}
+        self.views[merchant_id] = {
+            "id": merchant_id,
+            "name": name,
+            "card_code_required": False,
+            "created_us": self.now_us,
+        }
+        return copy.deepcopy(self.views[merchant_id])
+
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool) -> View:
+        self._require(merchant_id)
+        self.views[merchant_id]["card_code_required"] = card_code_required
         return copy.deepcopy(self.views[merchant_id])
 
     async def get_merchant(self, merchant_id: str) -> View:
@@ -41,13 +51,16 @@ class FakeMerchantStore:
         return [copy.deepcopy(item) for item in ordered[:limit]]
 
     async def create_api_key(self, new: NewApiKey) -> View:
-        if new.merchant_id is not None:
-            self._require(new.merchant_id)
+        self._require(new.merchant_id)
         active = [
             key for key in self.keys.values() if key["merchant_id"] == new.merchant_id and key["revoked_us"] is None
         ]
         if len(active) >= KEYS_MAX:
             raise Refusal(Reason.API_KEY_LIMIT, limit=KEYS_MAX)
+        return self.add_key(new)
+
+    def add_key(self, new: NewApiKey) -> View:
+        """Keep a key without asking whose it is, as the administrator does with an operator's."""
         self.now_us += 1
         self.keys[new.sha256] = {
             "id": new.id,
@@ -78,6 +91,6 @@ class FakeMerchantStore:
         self.faults.before("look_up_key")
         return copy.deepcopy(self.keys.get(sha256))
 
-    def _require(self, merchant_id: str) -> None:
+    def _require(self, merchant_id: str | None) -> None:
         if merchant_id not in self.merchants:
-            raise Refusal(Reason.MERCHANT_NOT_FOUND, merchant_id=merchant_id)
+            raise Refusal(Reason.MERCHANT_NOT_FOUND, merchant_id=merchant_id or "")

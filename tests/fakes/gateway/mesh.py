@@ -13,9 +13,7 @@ from payera.gateway.v1 import merchant_service_pb2_grpc as merchants_grpc
 from payera.gateway.v1 import payment_service_pb2 as payments_pb2
 from payera.gateway.v1 import payment_service_pb2_grpc as payments_grpc
 
-from gateway_svc.adapters.postgres.merchant_store import PostgresMerchantStore
 from gateway_svc.application.api_keys import new_key
-from gateway_svc.application.ports import NewApiKey
 from gateway_svc.bootstrap import Gateway
 from gateway_svc.settings import GatewaySettings
 from mesh.channels import open_channel
@@ -153,12 +151,11 @@ async def running_mesh(postgres: PostgresServer, identities: Path) -> AsyncItera
 
 
 async def operator_key(postgres: PostgresServer) -> str:
-    """Put an operator's key into the database and give it."""
-    database = Database(postgres.role_urls["gateway_svc"], pool_size=1, name="test")
+    """Put an operator's key into the database, as its administrator does, and give it."""
+    database = Database(postgres.admin_url, pool_size=1, name="test")
     await database.open()
     key = new_key(KeyScope.OPERATOR, live=False)
-    new = NewApiKey(new_id("key"), None, KeyScope.OPERATOR, live=False, prefix=key.prefix, sha256=key.sha256)
-    await PostgresMerchantStore(database).create_api_key(new)
+    await database.call("gateway.ensure_operator_key", new_id("key"), key.prefix, key.sha256)
     await database.close()
     return key.text
 

@@ -68,6 +68,14 @@ def is_definite(verdict: AttemptVerdict | ModificationVerdict) -> bool:
     return bool(verdict.psp_reference) and verdict.code != "duplicate_transaction"
 
 
+def decline_of(payment: JSON) -> JSON:
+    """Give why a payment ended: the code of the last attempt that was declined, else of the last one."""
+    attempts = payment["attempts"]
+    declined = [attempt for attempt in attempts if attempt["status"] == "DECLINED"]
+    last = (declined or attempts)[-1]
+    return {"code": last["code"], "raw_code": last["raw_code"]}
+
+
 def allowed_amount(payment: JSON, new: NewModification, *, final: bool) -> int:
     if new.kind == "REFUND":
         return refundable(payment, new.amount)

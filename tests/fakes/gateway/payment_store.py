@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway_svc.application.ports import Begun, Disposition, NewModification, NewPayment, Operation, View
+from gateway_svc.application.ports import (
+    Begun,
+    Disposition,
+    NewModification,
+    NewPayment,
+    Operation,
+    TokenToKeep,
+    View,
+)
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.payment import ATTEMPT_TRANSITIONS, MODIFICATION_TRANSITIONS, AttemptStatus, ModificationStatus
 from mesh.reasons import Reason
@@ -17,11 +25,13 @@ from tests.fakes.gateway.payment_rules import (
     allowed_amount,
     change,
     count_pending,
+    decline_of,
     is_definite,
     new_attempt,
     page,
     settle,
 )
+from tests.fakes.gateway.tokens_to_keep import FakeTokensToKeep
 
 JSON = dict[str, Any]
 _OF_THE_PSP = ("details", "expected_us")
@@ -40,9 +50,13 @@ class KeyRow:
 
 @dataclass
 class FakePaymentStore:
-    """Implements the `PaymentStore` port; `faults` makes methods fail, `calls` tells which were called."""
+    """Implements the `PaymentStore` and `TokensToKeep` ports; `faults` makes methods fail, `calls` tells of calls.
+
+    `need_codes` has the merchants whose first payments with a card need its code.
+    """
 
     merchants: set[str] = field(default_factory=set)
+    need_codes: set[str] = field(default_factory=set)
     clock: Callable[[], float] = time.monotonic
     payments: dict[str, JSON] = field(default_factory=dict)
     modifications: dict[str, JSON] = field(default_factory=dict)
@@ -51,6 +65,16 @@ class FakePaymentStore:
     faults: Faults = field(default_factory=Faults)
     calls: list[str] = field(default_factory=list)
     now_us: int = 1_700_000_000_000_000
+    tokens: FakeTokensToKeep = field(default_factory=FakeTokensToKeep)
+
+    async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
+        self._enter("take_tokens_to_keep")
+        return await self.tokens.take_tokens_to_keep(limit)
+
+    async def drop_token_to_keep(self, payment_id: str) -> None:
+        self._enter("drop_token_to_keep")
+        await self.tokens.drop_token_to_keep(payment_id)
+        self._leave("drop_token_to_keep")
 
     async def begin_payment(self, operation: Operation, new: NewPayment) -> Begun:
         self._enter("begin_payment")
@@ -151,7 +175,9 @@ class FakePaymentStore:
             payment["amount_captured"] = payment["amount"] if payment_status == "SUCCEEDED" else 0
             payment["under_review"] = payment["under_review"] and status in {"UNKNOWN", "PENDING"}
             if payment_status in {"DECLINED", "FAILED"}:
-                payment["decline"] = {"code": attempt["code"], "raw_code": attempt["raw_code"]}
+                payment["decline"] = decline_of(payment)
+            if payment["store_card"] and payment_status in {"AUTHORIZED", "SUCCEEDED"}:
+                self.tokens.note(TokenToKeep(payment_id, payment["merchant_id"], payment["token"]))
             self._touch(payment, event=first)
             if payment_status != "PROCESSING":
                 self._keep_answer(payment_id, self._payment_view(payment_id))
@@ -439,6 +465,10 @@ class FakePaymentStore:
             "description": new.description,
             "metadata": dict(new.metadata),
             "statement_descriptor": new.statement_descriptor,
+            "store_card": new.store_card,
+            "code_required": merchant_id in self.need_codes
+            and not new.card_on_file
+            and (merchant_id, new.token) not in self.tokens.kept,
             "amount_authorized": 0,
             "amount_captured": 0,
             "amount_refunded": 0,

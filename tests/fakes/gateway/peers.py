@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway_svc.application.ports import DescribedToken, TokenToKeep
 from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
@@ -12,7 +13,16 @@ from gateway_svc.domain.resolution import Means
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
-CARD = {"brand": "visa", "last4": "1111", "bin": "411111", "exp_month": 12, "exp_year": 2030}
+CARD = {
+    "brand": "visa",
+    "last4": "1111",
+    "bin": "411111",
+    "exp_month": 12,
+    "exp_year": 2030,
+    "networks": ["visa", "cartes_bancaires"],
+    "funding": "debit",
+    "issuer_country": "FR",
+}
 APPROVED = Outcome(OutcomeKind.APPROVED, psp_reference="psp_1")
 
 
@@ -83,20 +93,41 @@ class FakeRouter:
 
 @dataclass
 class FakeCardTokens:
-    """Knows `tokens`, or refuses with `refusal`."""
+    """Knows `tokens`, those of `on_file` as permanent, or refuses with `refusal`."""
 
     tokens: set[str] = field(default_factory=set)
+    on_file: set[str] = field(default_factory=set)
     refusal: Refusal | None = None
     meanwhile: Callable[[], None] = lambda: None
 
-    async def describe(self, *, merchant_id: str, token: str) -> Mapping[str, Any]:
+    async def describe(self, *, merchant_id: str, token: str) -> DescribedToken:
         del merchant_id
         self.meanwhile()
         if self.refusal is not None:
             raise self.refusal
         if token not in self.tokens:
             raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=token)
-        return dict(CARD)
+        return DescribedToken(dict(CARD), on_file=token in self.on_file)
+
+
+@dataclass
+class FakeTokenVault:
+    """Remembers what it was told to keep; raises `refusal`, and waits for `hold` first."""
+
+    told: list[TokenToKeep] = field(default_factory=list)
+    timeouts_ms: list[int] = field(default_factory=list)
+    refusal: Exception | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    hold: asyncio.Event | None = None
+
+    async def keep(self, wanted: TokenToKeep, *, timeout_ms: int) -> None:
+        self.told.append(wanted)
+        self.timeouts_ms.append(timeout_ms)
+        self.reached.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.refusal is not None:
+            raise self.refusal
 
 
 @dataclass

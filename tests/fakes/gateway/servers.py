@@ -106,9 +106,16 @@ class ScriptedRouter(router_grpc.RouterServiceServicer):
 
 @dataclass
 class ScriptedVault(vault_grpc.CardServiceServicer):
-    """Knows `tokens`."""
+    """Knows `tokens`; those of `used` have another payment, those of `on_file` are permanent.
+
+    Keeps tokens unless `keep` says otherwise.
+    """
 
     tokens: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    on_file: set[str] = field(default_factory=set)
+    kept: list[vault_pb2.MakePermanentRequest] = field(default_factory=list)
+    keep: Callable[[], Awaitable[None]] | None = None
 
     async def Detokenize(self, request: Any, context: Context) -> Any:  # noqa: N802
         raise NotImplementedError
@@ -120,7 +127,21 @@ class ScriptedVault(vault_grpc.CardServiceServicer):
     ) -> vault_pb2.DescribeTokenResponse:
         if request.token_id not in self.tokens:
             raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=request.token_id)
-        return vault_pb2.DescribeTokenResponse(card=CARD)
+        if request.token_id in self.used:
+            raise Refusal(Reason.TOKEN_USED, token_id=request.token_id)
+        permanent = request.token_id in self.on_file
+        usage = vault_pb2.Token.PERMANENT if permanent else vault_pb2.Token.SINGLE_USE
+        return vault_pb2.DescribeTokenResponse(card=CARD, usage=usage)
+
+    async def MakePermanent(  # noqa: N802
+        self,
+        request: vault_pb2.MakePermanentRequest,
+        context: Context,  # noqa: ARG002
+    ) -> vault_pb2.MakePermanentResponse:
+        self.kept.append(request)
+        if self.keep is not None:
+            await self.keep()
+        return vault_pb2.MakePermanentResponse()
 
 
 @asynccontextmanager

@@ -33,6 +33,7 @@ def test_every_identity_of_the_architecture_gets_a_certificate(configuration: Co
             "gateway_relay",
             "router_svc",
             "vault_svc",
+            "vault_worker",
             "psp_connectors",
             "operator",
         }

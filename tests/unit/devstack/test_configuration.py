@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from devstack.components.postgres import SETTINGS
 from devstack.configuration import environment_of, load_configuration
 from devstack.errors import StackError
 from devstack.names import DEFAULT_PORTS, ComponentName, PortName
+from mesh.migrate import LOGIN_ROLES
 from tests.unit.devstack.stacks import a_configuration
 
 HOME = Path("/data")
@@ -29,6 +31,7 @@ NAMES_OF_SETTINGS = {
         "PAYERA_TLS_DIRECTORY",
         "PAYERA_DATABASE_URL",
         "PAYERA_ROUTER_ADDRESS",
+        "PAYERA_VAULT_ADDRESS",
         "PAYERA_CONNECTORS_ADDRESS",
         "PAYERA_TEMPORAL_ADDRESS",
         "PAYERA_TEMPORAL_NAMESPACE",
@@ -51,6 +54,18 @@ NAMES_OF_SETTINGS = {
         "PAYERA_DATABASE_URL",
         "PAYERA_GATEWAY_ADDRESS",
         "PAYERA_VAULT_KEYRING",
+        "PAYERA_TEMPORAL_ADDRESS",
+        "PAYERA_TEMPORAL_NAMESPACE",
+        "PAYERA_CODEC_KEYRING",
+    },
+    ComponentName.VAULT_WORKER: {
+        "PAYERA_TLS_DIRECTORY",
+        "PAYERA_DATABASE_URL",
+        "PAYERA_VAULT_KEYRING",
+        "PAYERA_TEMPORAL_ADDRESS",
+        "PAYERA_TEMPORAL_NAMESPACE",
+        "PAYERA_CODEC_KEYRING",
+        "PAYERA_KAFKA_BOOTSTRAP",
     },
     ComponentName.CONNECTORS: {
         "PAYERA_LISTEN",
@@ -74,7 +89,13 @@ def test_each_process_gets_its_own_settings_and_no_other(process: ComponentName)
 
 
 def test_crash_points_are_armed_only_when_asked_for() -> None:
-    crashable = {ComponentName.GATEWAY, ComponentName.WORKER, ComponentName.RELAY, ComponentName.CONNECTORS}
+    crashable = {
+        ComponentName.GATEWAY,
+        ComponentName.WORKER,
+        ComponentName.RELAY,
+        ComponentName.CONNECTORS,
+        ComponentName.VAULT_WORKER,
+    }
     configuration = replace(a_configuration(HOME), crash_points=True)
     armed = {name for name in NAMES_OF_SETTINGS if "PAYERA_CRASH_DIRECTORY" in environment_of(name, configuration)}
     assert armed == crashable
@@ -98,8 +119,8 @@ def test_no_two_processes_share_a_database_role_or_an_identity() -> None:
     urls = [environment["PAYERA_DATABASE_URL"] for environment in environments if "PAYERA_DATABASE_URL" in environment]
     folders = [item["PAYERA_TLS_DIRECTORY"] for item in environments if "PAYERA_TLS_DIRECTORY" in item]
 
-    assert len(set(urls)) == len(urls) == 6
-    assert len(set(folders)) == len(folders) == 6
+    assert len(set(urls)) == len(urls) == 7
+    assert len(set(folders)) == len(folders) == 7
     assert all("secret-of-database-postgres" not in url for url in urls)
 
 
@@ -120,6 +141,23 @@ def test_a_setting_of_the_developer_reaches_only_the_processes_that_know_it() ->
     assert connectors["PAYERA_LOG_LEVEL"] == "debug"
     assert connectors["PAYERA_DATABASE_POOL_SIZE"] == "2"
     assert "PAYERA_CREATE_BUDGET_MS" not in connectors
+
+
+def test_the_vault_s_workflow_payloads_have_keys_of_their_own() -> None:
+    configuration = a_configuration(HOME)
+    keyrings = {name: environment_of(name, configuration).get("PAYERA_CODEC_KEYRING") for name in ComponentName}
+
+    assert keyrings[ComponentName.VAULT] == keyrings[ComponentName.VAULT_WORKER]
+    assert keyrings[ComponentName.GATEWAY] == keyrings[ComponentName.WORKER]
+    assert keyrings[ComponentName.VAULT] != keyrings[ComponentName.GATEWAY]
+
+
+def test_every_login_role_of_the_database_has_a_password_of_its_own(tmp_path: Path) -> None:
+    passwords = load_configuration(tmp_path, environ={}).role_passwords()
+
+    assert set(passwords) == {role.name for role in LOGIN_ROLES}
+    assert len(set(passwords.values())) == len(passwords)
+    assert sum(role.connection_limit for role in LOGIN_ROLES) < int(SETTINGS["max_connections"]) - 3
 
 
 def test_secrets_do_not_show() -> None:

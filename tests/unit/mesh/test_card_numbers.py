@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.card_numbers import MASK, contains_card_number, luhn_valid, mask_card_numbers
+from vault_svc.domain.brands import rules_for
 
 # Test numbers that schemes and PSPs publish.
 NUMBERS = [
@@ -21,6 +22,10 @@ NUMBERS = [
 
 def with_check_digit(body: str) -> str:
     return next(body + digit for digit in "0123456789" if luhn_valid(body + digit))
+
+
+def needs_check_digit(number: str) -> bool:
+    return all(rules.check_digit for rules in rules_for(number) if len(number) in rules.number_lengths)
 
 
 bodies = st.text("0123456789", min_size=12, max_size=18)
@@ -61,7 +66,7 @@ def test_a_wrong_check_digit_is_no_card_number(body: str, difference: int) -> No
 
     assert not luhn_valid(wrong)
     assert not contains_card_number(wrong)
-    assert mask_card_numbers(wrong) == wrong
+    assert mask_card_numbers(wrong) == (wrong if needs_check_digit(wrong) else MASK)
 
 
 @given(bodies, st.integers(0, 17), st.integers(1, 9))

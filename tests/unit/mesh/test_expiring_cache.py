@@ -1,6 +1,8 @@
 """The cache bounds how long and how much it keeps, and loads once for many."""
 
 import asyncio
+import gc
+import weakref
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +11,7 @@ from mesh.expiring_cache import ExpiringCache
 from tests.fakes.vault.clocks import FakeMonotonic
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Source:
     """Gives `answer`, counts how often it was asked, and waits for `gate` first."""
 
@@ -193,3 +195,25 @@ async def test_a_dropped_answer_is_asked_for_again_also_when_it_was_none() -> No
     shelf.cache.drop("a")
     await shelf.look_up("a")
     assert shelf.asked == ["a", "a"]
+
+
+async def test_what_nobody_asks_for_any_more_is_let_go_when_its_life_is_over() -> None:
+    monotonic = FakeMonotonic()
+    cache: ExpiringCache[str, Source | None] = ExpiringCache(
+        life_seconds=5.0, none_life_seconds=2.0, entries_max=10, monotonic=monotonic
+    )
+    value = Source()
+    seen = weakref.ref(value)
+    cache.put("key", value)
+    cache.put("none", None)
+    del value
+    monotonic.seconds += 4.999
+    cache.drop_expired()
+    gc.collect()
+    assert cache.get("key") is seen()
+    monotonic.seconds += 0.001
+    gc.collect()
+    assert seen() is not None
+    cache.drop_expired()
+    gc.collect()
+    assert seen() is None

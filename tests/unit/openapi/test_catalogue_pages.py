@@ -3,7 +3,7 @@
 import re
 
 from payera.errors.v1 import reason_pb2
-from payera.events.v1 import payment_event_pb2
+from payera.events.v1 import audit_event_pb2, payment_event_pb2
 
 from tests.unit.openapi.tools import ROOT, tool
 
@@ -29,6 +29,8 @@ def test_the_event_page_names_every_kind_and_field() -> None:
     for value in payment_event_pb2.PaymentEventType.DESCRIPTOR.values:
         kind = value.name.removeprefix("PAYMENT_EVENT_TYPE_")
         assert (f"`dev.payera.payment.{kind.lower()}`" in page) is (value.number != 0)
-    for message in payment_event_pb2.DESCRIPTOR.message_types_by_name.values():
-        for field in message.fields:
-            assert f"| {field.number} | `{field.name}` |" in page
+    for contract in (payment_event_pb2, audit_event_pb2):
+        for message in contract.DESCRIPTOR.message_types_by_name.values():
+            assert f"### {message.name}\n" in page
+            for field in message.fields:
+                assert f"| {field.number} | `{field.name}` |" in page

@@ -8,7 +8,7 @@ import yaml
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from payera.gateway.v1 import merchant_service_pb2, payment_service_pb2
 from payera.psp.v1 import psp_account_service_pb2, psp_webhook_service_pb2
-from payera.vault.v1 import token_service_pb2
+from payera.vault.v1 import key_service_pb2, token_service_pb2
 
 from mesh.channels import LARGEST_MESSAGE_BYTES
 from psp_connectors.adapters.grpc.webhook_service import BODY_BYTES_MAX, SIGNATURE_HEADERS
@@ -33,6 +33,7 @@ def public_request_fields() -> Iterator[FieldDescriptor]:
         payment_service_pb2,
         merchant_service_pb2,
         token_service_pb2,
+        key_service_pb2,
         psp_account_service_pb2,
         psp_webhook_service_pb2,
     )

@@ -2,13 +2,14 @@ import copy
 import logging
 import pickle
 import traceback
+from dataclasses import replace
 
 import msgspec
 import pytest
 
-from psp_connectors.domain.cards import CardCode, CardNumber, Redacted, Secret
+from psp_connectors.domain.cards import Address, CardCode, CardNumber, Redacted, Secret
 from psp_connectors.domain.http import HttpRequest
-from tests.fakes.connectors.ports import API_KEY, CARD_CODE, CARD_NUMBER, account, authorization, card
+from tests.fakes.connectors.ports import API_KEY, CARD_CODE, CARD_NUMBER, account, authorization, card, order
 
 SECRETS = (CARD_NUMBER, CARD_CODE, API_KEY)
 
@@ -44,6 +45,25 @@ def test_secret_has_no_dictionary() -> None:
 def test_values_that_hold_secrets_show_none() -> None:
     for value in (card(), authorization(), account()):
         assert shows_nothing(repr(value)), type(value)
+
+
+def test_an_address_shows_nothing_of_itself_wherever_it_goes() -> None:
+    lines = {
+        "line1": "Rue de Rivoli 7",
+        "line2": "Escalier B",
+        "city": "Paris",
+        "state": "Ile-de-France",
+        "postal_code": "75001",
+        "country": "FR",
+    }
+    address = Address(**lines)
+    with_address = replace(card(), address=address)
+    operation = order().operation(with_address)
+    shown = f"{address} {address!r} {with_address!r} {operation!r} {operation.details!r} {operation.details.customer!r}"
+    assert not [text for text in lines.values() if text != "FR" and text in shown]
+    assert repr(address) == "Address()"
+    with pytest.raises(TypeError):
+        pickle.dumps(with_address)
 
 
 def test_request_shows_neither_headers_nor_body() -> None:

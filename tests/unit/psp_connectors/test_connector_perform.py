@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from psp_connectors.application.perform_operation import PerformOperation, Runtime
-from psp_connectors.application.ports import TokenUnusable, VaultUnavailable
+from psp_connectors.application.ports import TokenUnusable, TokenUsed, VaultUnavailable
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.breaker import BreakerLimits
 from psp_connectors.domain.connector import Account, Connector, Unsendable
@@ -119,7 +119,12 @@ async def test_time_is_kept_back_to_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(TokenUnusable(), "token_unusable"), (VaultUnavailable(), "vault_unavailable")]
+    ("error", "code"),
+    [
+        (TokenUnusable(), "token_unusable"),
+        (TokenUsed(), "token_used"),
+        (VaultUnavailable(), "vault_unavailable"),
+    ],
 )
 async def test_without_a_card_nothing_is_sent(error: Exception, code: str) -> None:
     bench = Bench()

@@ -1,14 +1,17 @@
 """The contract's enumerations and the domain's have the same members, and every detail comes through."""
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from payera.connectors.v1 import connector_service_pb2 as contract
 from payera.types.v1 import outcome_pb2
 
 from psp_connectors.adapters.grpc import details as reading
 from psp_connectors.adapters.grpc import translation
 from psp_connectors.domain import details as domain
+from psp_connectors.domain.cards import Address
 from psp_connectors.domain.operations import OperationKind
 from psp_connectors.domain.outcomes import Check, Checks, NextAction, NextActionKind, Outcome, OutcomeKind
+from tests.fakes.connectors.ports import card
 
 UNSPECIFIED = {0}
 
@@ -82,7 +85,7 @@ def test_details_come_through_whole() -> None:
             name="Ada",
             email="ada@example.com",
             ip_address="192.0.2.1",
-            address=domain.Address(line1="1 Street", city="Town", postal_code="12345", country="DE"),
+            address=Address(line1="1 Street", city="Town", postal_code="12345", country="DE"),
         ),
         stored_credential=domain.StoredCredential(
             initiator=domain.Initiator.MERCHANT,
@@ -139,3 +142,27 @@ def test_an_outcome_goes_out_whole() -> None:
 
 def test_checks_that_nobody_made_are_left_out() -> None:
     assert not translation.outcome(Outcome(kind=OutcomeKind.APPROVED, psp_reference="p")).HasField("checks")
+
+
+def test_an_order_says_whether_the_code_is_required_and_what_repeats() -> None:
+    for code_required in (False, True):
+        for repetition in (False, True):
+            request = contract.AuthorizeRequest(
+                amount={"value": 1, "currency": "EUR"}, code_required=code_required, repetition=repetition
+            )
+            read = translation.authorization_order(request)
+            assert (read.code_required, read.repetition) == (code_required, repetition)
+
+
+def test_everything_that_may_be_shown_of_a_card_goes_out() -> None:
+    shown = translation.outcome(Outcome(kind=OutcomeKind.APPROVED, card=card().summary)).card
+    assert MessageToDict(shown, preserving_proto_field_name=True) == {
+        "brand": "visa",
+        "last4": "4242",
+        "bin": "424242",
+        "exp_month": 12,
+        "exp_year": 2099,
+        "networks": ["visa", "cartes_bancaires"],
+        "funding": "debit",
+        "issuer_country": "FR",
+    }

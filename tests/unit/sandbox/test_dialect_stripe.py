@@ -13,12 +13,13 @@ from devstack.sandbox.books import Books
 from devstack.sandbox.cli import lines
 from devstack.sandbox.dialects.contract import Act, Ask, Desk, Notice, Refused
 from devstack.sandbox.dialects.registry import NAMES, dialect
+from devstack.sandbox.dialects.stripe import objects
 from devstack.sandbox.dialects.stripe.dialect import DIALECT
 from devstack.sandbox.dialects.stripe.events import EVENTS, signature
 from devstack.sandbox.dialects.stripe.triggers import CARDS, METHODS, SMALLEST, UNITS, decline_of, refund_failure_of
 from devstack.sandbox.incoming import Incoming
 from devstack.sandbox.keys import constant_key, constant_webhook_secret
-from devstack.sandbox.ledger import OperationType, Waiting
+from devstack.sandbox.ledger import CardOnFile, OperationType, Waiting
 from devstack.sandbox.magic import DECLINES, Verdict
 from devstack.sandbox.settings import AccountEntry, completed
 from devstack.sandbox.units import Units
@@ -250,3 +251,9 @@ def test_accounts_that_lack_something_or_have_too_much_are_refused() -> None:
         completed(AccountEntry(account="a", api_key="k" * 8, settings={"colour": "red"}), needs)
     with pytest.raises(SettingsError, match="klarna"):
         dialect("klarna")
+
+
+@pytest.mark.parametrize(("brand", "word"), [("visa", "visa"), ("unionpay", "unionpay"), ("maestro", "unknown")])
+def test_a_brand_that_stripe_has_no_name_for_is_unknown_to_it(brand: str, word: str) -> None:
+    card = CardOnFile(brand=brand, last4="0008", bin="677179", exp_month=12, exp_year=2031, fingerprint="f")
+    assert objects._card(card)["brand"] == word

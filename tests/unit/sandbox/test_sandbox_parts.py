@@ -30,6 +30,8 @@ from devstack.sandbox.requests import ApiError, read_action, read_question
 from devstack.sandbox.settings import AccountEntry, completed, load_accounts
 from mesh.card_numbers import luhn_valid
 from mesh.settings import SettingsError
+from psp_connectors.connectors.sandbox.connector import CAPABILITIES
+from vault_svc.domain import brands
 
 NOW = (2026, 6)
 
@@ -113,11 +115,32 @@ def test_cards() -> None:
         ("36227206271667", "diners"),
         ("3566002020360505", "jcb"),
         ("6200000000000005", "unionpay"),
+        ("8171000000000000", "unionpay"),
+        ("8172000000000000", "rupay"),
+        ("676770000005", "maestro"),
+        ("6703444444444449", "bancontact"),
+        ("5066991111111118", "elo"),
+        ("135410014004955", "uatp"),
+        ("9792000000000001", "troy"),
+        # Cartes Bancaires is a network behind another brand.
+        ("5075890000000000", "unknown"),
         ("9999999999999995", "unknown"),
     ],
 )
 def test_brands(number: str, brand: str) -> None:
     assert brand_of(number) == brand
+
+
+@pytest.mark.parametrize("entry", brands._RANGES, ids=lambda entry: f"{entry.first}-{entry.last}")
+def test_every_range_of_the_vault_has_its_brand_and_the_connector_takes_it(entry: brands._Range) -> None:
+    for prefix in (entry.first.ljust(16, "5"), entry.last.ljust(16, "5")):
+        assert brand_of(prefix) == brands.brand_of(prefix).value
+        assert brand_of(prefix) in {*CAPABILITIES.brands, "unknown"}
+
+
+def test_the_connector_takes_the_vaults_brands_and_no_others() -> None:
+    named = set(brands.Brand) - brands.NETWORKS_ONLY - {brands.Brand.UNKNOWN}
+    assert CAPABILITIES.brands == tuple(sorted(brand.value for brand in named))
 
 
 def test_fault_plan_counts_and_prefers_the_reference() -> None:

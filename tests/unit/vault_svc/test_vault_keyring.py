@@ -69,10 +69,9 @@ def test_a_keyring_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -
     ("changes", "message"),
     [
         pytest.param({"active_key_encryption_key": "kek_9"}, "active key", id="no-active-kek"),
-        pytest.param({"active_fingerprint_key": "fpk_9"}, "active key", id="no-active-fingerprint-key"),
         pytest.param({"key_encryption_keys": {"kek_2": key(1)[:-4]}}, "32 bytes", id="short"),
         pytest.param({"key_encryption_keys": {"kek_2": "!" * 44}}, "32 bytes", id="not-base64"),
-        pytest.param({"fingerprint_keys": {"fpk_1": key(2)}}, "one use", id="one-key-for-two-uses"),
+        pytest.param({"key_encryption_keys": {"kek_2": key(2), "kek_3": key(2)}}, "one use", id="one-key-for-two-uses"),
         pytest.param({"surprise": 1}, "fields of a keyring", id="unknown-field"),
         pytest.param({"fingerprint_keys": 5}, "fields of a keyring", id="wrong-type"),
     ],
@@ -91,6 +90,45 @@ def test_a_missing_or_huge_keyring_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "vault.json", surprise="x" * 70_000)
     with pytest.raises(KeyringError, match="larger than"):
         load_keyring(path, environment="dev")
+
+
+async def test_a_keyring_needs_no_fingerprint_keys(tmp_path: Path) -> None:
+    path = tmp_path / "vault.json"
+    path.write_text(json.dumps({"active_key_encryption_key": "kek_1", "key_encryption_keys": {"kek_1": key(1)}}))
+    path.chmod(0o600)
+    provider = load_keyring(path, environment="dev")
+    new = await provider.generate_data_key(b"context")
+    assert await provider.unwrap(new.wrapped, b"context") == new.key
+
+
+async def test_a_keyring_from_before_fingerprint_keys_were_kept_loads_as_before(tmp_path: Path) -> None:
+    provider = load_keyring(write(tmp_path / "vault.json"), environment="dev")
+    assert provider.active_key_id == "kek_2"
+
+
+async def test_the_keys_of_a_keyring_are_described_without_age(tmp_path: Path) -> None:
+    path = write(tmp_path / "vault.json", key_encryption_keys={"kek_1": key(1), "kek_2": key(2), "kek_3": key(4)})
+    described = await load_keyring(path, environment="dev").keys()
+    assert [(one.key_id, one.state.value) for one in described] == [
+        ("kek_2", "active"),
+        ("kek_1", "decrypt_only"),
+        ("kek_3", "decrypt_only"),
+    ]
+    assert {(one.algorithm, one.strength_bits) for one in described} == {("AES-256-GCM", 256)}
+    assert {one.kept_in for one in described} == {f"file {path}"}
+    assert {one.created_at for one in described} == {None}
+
+
+async def test_a_key_is_rewrapped_as_long_as_both_keys_are_there(tmp_path: Path) -> None:
+    earlier = load_keyring(write(tmp_path / "a.json", active_key_encryption_key="kek_1"), environment="dev")
+    both = load_keyring(write(tmp_path / "b.json"), environment="dev")
+    later = load_keyring(write(tmp_path / "c.json", key_encryption_keys={"kek_2": key(2)}), environment="dev")
+    new = await earlier.generate_data_key(b"context")
+    with pytest.raises(KeyUnavailableError, match="kek_1"):
+        await later.rewrap(new.wrapped, b"context")
+    rewrapped = await both.rewrap(new.wrapped, b"context")
+    assert rewrapped.key_encryption_key_id == "kek_2"
+    assert await later.unwrap(rewrapped, b"context") == new.key
 
 
 async def test_a_key_wrapped_with_an_earlier_key_encryption_key_still_opens(tmp_path: Path) -> None:

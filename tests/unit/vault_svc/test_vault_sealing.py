@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault_svc.adapters.aes_gcm.card_cipher import AesGcmCardCipher
+from vault_svc.domain.address import BillingAddress
 from vault_svc.domain.card import CardDetails, Expiry
 from vault_svc.domain.sealing import (
     Binding,
@@ -24,18 +25,30 @@ CIPHER = AesGcmCardCipher(SecretKey(bytes(range(32))))
 HERE = Binding("mer_1", "tok_1", 1, SealedKind.CARD)
 TEXT = b"4242424242424242"
 
-holder_names = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
+addresses = st.builds(
+    BillingAddress, line1=texts, line2=texts, city=texts, state=texts, postal_code=texts, country=st.just("GB")
+)
 
 
 @given(
     number=st.from_regex(r"\A[0-9]{12,19}\Z"),
     month=st.integers(1, 12),
     year=st.integers(2000, 2099),
-    holder_name=holder_names,
+    holder_name=texts,
+    address=addresses,
 )
-def test_a_card_comes_back_as_it_was_sealed(number: str, month: int, year: int, holder_name: str) -> None:
-    details = CardDetails(CardNumber(number), Expiry(month, year), HolderName(holder_name))
+def test_a_card_comes_back_as_it_was_sealed(
+    number: str, month: int, year: int, holder_name: str, address: BillingAddress
+) -> None:
+    details = CardDetails(CardNumber(number), Expiry(month, year), HolderName(holder_name), address)
     assert read_card(CIPHER.open(HERE, CIPHER.seal(HERE, write_card(details)))) == details
+
+
+def test_a_card_that_was_sealed_before_there_were_addresses_is_read() -> None:
+    assert read_card(b'["4242424242424242",1,2030,"Ada"]   ') == CardDetails(
+        CardNumber("4242424242424242"), Expiry(1, 2030), HolderName("Ada")
+    )
 
 
 @pytest.mark.parametrize("digits", ["123", "0042"])
@@ -79,6 +92,7 @@ def test_nothing_can_be_cut_off_or_added() -> None:
         Binding("mer_1", "tok_2", 1, SealedKind.CARD),
         Binding("mer_1", "tok_1", 2, SealedKind.CARD),
         Binding("mer_1", "tok_1", 1, SealedKind.CODE),
+        Binding("mer_1", "tok_1", 1, SealedKind.CARD_KEY),
         Binding("mer_1t", "ok_1", 1, SealedKind.CARD),
     ],
 )
@@ -94,7 +108,8 @@ def test_another_merchants_key_does_not_open_it() -> None:
         AesGcmCardCipher(SecretKey(bytes(32))).open(HERE, CIPHER.seal(HERE, TEXT))
 
 
-def test_cards_and_codes_are_under_different_keys() -> None:
+@pytest.mark.parametrize("kind", [SealedKind.CODE, SealedKind.CARD_KEY])
+def test_kinds_of_text_are_under_different_keys(kind: SealedKind) -> None:
     class SameKind(Binding):
         """Claims the associated data of a card for a code: only the key can tell them apart now."""
 
@@ -103,7 +118,7 @@ def test_cards_and_codes_are_under_different_keys() -> None:
 
     sealed = CIPHER.seal(HERE, TEXT)
     with pytest.raises(SealBrokenError):
-        CIPHER.open(SameKind("mer_1", "tok_1", 1, SealedKind.CODE), sealed)
+        CIPHER.open(SameKind("mer_1", "tok_1", 1, kind), sealed)
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
@@ -127,7 +142,19 @@ def test_the_length_tells_neither_number_nor_short_names_apart() -> None:
     assert len(write_code(CardSecurityCode("123"))) == len(write_code(CardSecurityCode("1234")))
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b'["4242424242424242"]', b"\xff", b'[4242424242424242,1,2030,""]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{}",
+        b'["4242424242424242"]',
+        b"\xff",
+        b'[4242424242424242,1,2030,""]',
+        b'["4242424242424242",1,2030,"",{"street":"4242"}]',
+        b'["4242424242424242",1,2030,"",{"line1":4242}]',
+        b'["4242424242424242",1,2030,"",["4242"]]',
+    ],
+)
 def test_a_text_that_is_no_card_is_refused_without_being_quoted(text: bytes) -> None:
     with pytest.raises(SealBrokenError) as broken:
         read_card(text)

@@ -1,87 +1,33 @@
 """Cards in, tokens out, cards back: the vault's use cases over its ports in memory."""
 
-import asyncio
-import hmac
-import itertools
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from mesh.identifiers import new_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.vault.card_store import FakeCardStore
-from tests.fakes.vault.clocks import FakeMonotonic
-from tests.fakes.vault.key_provider import FakeKeyProvider
-from vault_svc.adapters.aes_gcm.card_cipher import AesGcmCardCipher
-from vault_svc.application.create_token import CreateToken
-from vault_svc.application.data_keys import KEY_LIFE_SECONDS, KEYS_IN_MEMORY_MAX, DataKeys
-from vault_svc.application.describe_token import TOKENS_LIFE_SECONDS, DescribeToken, known_tokens
-from vault_svc.application.detokenize import Detokenize, RevealedCard
-from vault_svc.application.ports.card_store import CardRequest
-from vault_svc.application.ports.key_provider import KeyUnavailableError
-from vault_svc.application.purge_codes import PurgeCodes
-from vault_svc.domain.card import Card, Expiry, accept_card
-from vault_svc.domain.sealing import SealBrokenError
-from vault_svc.domain.token import MerchantId, Purpose, Token, TokenId
+from tests.fakes.vault.key_store import AuditRecord, FakeKeyStore
+from tests.unit.vault_svc.vaults import ACTOR, ADDRESS, MERCHANT, NUMBER, OTHER_MERCHANT, Vault, code_of, request_for
+from vault_svc.application.access_rate import MERCHANTS_MAX, AccessRate
+from vault_svc.application.data_keys import KEY_LIFE_SECONDS
+from vault_svc.application.describe_token import TOKENS_LIFE_SECONDS
+from vault_svc.application.purge import Purge
+from vault_svc.domain.token import MerchantId, TokenId
 
-MERCHANT = MerchantId("mer_1")
-OTHER_MERCHANT = MerchantId("mer_2")
-NUMBER = "4242424242424242"
-
-
-class Vault:
-    """The use cases over one store and one key provider, as one process has them."""
-
-    def __init__(self, store: FakeCardStore | None = None, provider: FakeKeyProvider | None = None) -> None:
-        self.store = store or FakeCardStore()
-        self.provider = provider or FakeKeyProvider()
-        self.monotonic = FakeMonotonic()
-        self.keys = DataKeys(
-            store=self.store, provider=self.provider, cipher_of=AesGcmCardCipher, monotonic=self.monotonic
-        )
-        numbers = itertools.count(len(self.store.cards))
-        self.known = known_tokens(self.monotonic)
-        self.create = CreateToken(
-            self.store, self.keys, new_token_id=lambda: TokenId(f"tok_{next(numbers):026d}"), known=self.known
-        )
-        self.describe = DescribeToken(self.store, self.known)
-        self.detokenize = Detokenize(self.store, self.keys)
-        self.purge = PurgeCodes(self.store)
-
-    def card(self, number: str = NUMBER, code: str = "737") -> Card:
-        return accept_card(
-            number=number, expiry=Expiry(12, 2030), code=code, holder_name="Ada Lovelace", now=self.store.clock.now()
-        )
-
-    async def keep(self, *, merchant_id: MerchantId = MERCHANT, number: str = NUMBER, code: str = "737") -> Token:
-        return await self.create(merchant_id, self.card(number, code))
-
-    async def reveal(self, token_id: str, merchant_id: MerchantId = MERCHANT) -> RevealedCard:
-        return await self.detokenize(request_for(token_id, merchant_id))
-
-
-def request_for(token_id: str, merchant_id: MerchantId = MERCHANT) -> CardRequest:
-    return CardRequest(
-        merchant_id=merchant_id,
-        token_id=TokenId(token_id),
-        purpose=Purpose.AUTHORIZATION,
-        payment_id="pay_1",
-        caller="psp_connectors",
-        request_id="req_1",
-    )
-
-
-def code_of(card: RevealedCard) -> str | None:
-    return None if card.code is None else card.code.reveal()
+FULL_WIDTH = {ord(str(digit)): 0xFF10 + digit for digit in range(10)}
 
 
 async def test_a_card_comes_back_whole_to_the_merchant_that_kept_it() -> None:
     vault = Vault()
-    card = vault.card()
-    token = await vault.create(MERCHANT, card)
+    card = vault.card(address=ADDRESS)
+    token = await vault.create(MERCHANT, card, "", ACTOR)
     revealed = await vault.reveal(token.token_id)
     assert revealed.details == card.details
+    assert revealed.details.address == ADDRESS
     assert revealed.summary == card.summary == token.summary
     assert code_of(revealed) == "737"
 
@@ -92,6 +38,51 @@ async def test_the_code_is_given_once_only() -> None:
     assert code_of(await vault.reveal(token.token_id)) == "737"
     assert code_of(await vault.reveal(token.token_id)) is None
     assert vault.store.codes == {}
+
+
+async def test_a_code_is_not_used_up_while_the_key_provider_is_down() -> None:
+    vault = Vault()
+    token = await vault.keep(code="111")
+    other = vault.another()
+    vault.provider.down = True
+    with pytest.raises(Refusal) as caught:
+        await other.reveal(token.token_id)
+    assert caught.value.reason is Reason.UNAVAILABLE
+    vault.provider.down = False
+    assert code_of(await other.reveal(token.token_id)) == "111"
+
+
+async def test_the_key_that_opens_a_code_is_looked_for_before_the_code_is_used_up_also_when_the_key_is_old() -> None:
+    vault = Vault()
+    first = await vault.keep(code="111")
+    other = vault.another()
+    assert code_of(await other.reveal(first.token_id)) == "111"
+    vault.advance(KEY_LIFE_SECONDS + 1)
+    second = await vault.keep(code="222")
+    other.advance(KEY_LIFE_SECONDS - 1)
+    assert code_of(await other.reveal(second.token_id)) == "222"
+    third = await vault.keep(code="333")
+    other.advance(2)
+    vault.provider.down = True
+    with pytest.raises(Refusal):
+        await other.reveal(third.token_id)
+    vault.provider.down = False
+    assert code_of(await other.reveal(third.token_id)) == "333"
+
+
+@pytest.mark.parametrize("field", ["payment_id", "merchant_id"])
+async def test_a_card_number_in_place_of_an_id_gets_into_no_audit(field: str) -> None:
+    vault = Vault()
+    token = await vault.keep()
+    before = list(vault.store.keys.audit)
+    changed: dict[str, Any] = {field: NUMBER}
+    request = replace(request_for(token.token_id), **changed)
+    with pytest.raises(Refusal) as caught:
+        await vault.detokenize(request)
+    assert caught.value.reason is Reason.INVALID_FIELD
+    assert [violation.field for violation in caught.value.violations] == [field]
+    assert NUMBER not in repr(caught.value.__dict__)
+    assert vault.store.keys.audit == before
 
 
 async def test_a_code_is_not_given_after_its_time() -> None:
@@ -109,12 +100,13 @@ async def test_a_card_without_a_code_has_none_stored() -> None:
     assert code_of(await vault.reveal(token.token_id)) is None
 
 
-async def test_what_is_kept_holds_neither_number_nor_name_nor_code() -> None:
+async def test_what_is_kept_holds_neither_number_nor_name_nor_address_nor_code() -> None:
     vault = Vault()
-    token = await vault.keep()
-    kept, _ = vault.store.cards[token.token_id]
-    stored = kept.sealed_card + kept.fingerprint + vault.store.codes[token.token_id][0]
-    assert not any(secret in stored for secret in (b"424242", b"Lovelace", b"737     "))
+    token = await vault.create(MERCHANT, vault.card(address=ADDRESS), "", ACTOR)
+    sealed, code = vault.store.cards[token.token_id].sealed, vault.store.codes[token.token_id].sealed
+    assert sealed.sealed_key is not None
+    stored = b"".join((sealed.sealed_key, sealed.sealed_card, code, *(place[2] for place in vault.store.fingerprints)))
+    assert not any(secret in stored for secret in (b"424242", b"Lovelace", b"London", b"737     "))
 
 
 async def test_another_merchants_token_is_as_good_as_none() -> None:
@@ -122,6 +114,7 @@ async def test_another_merchants_token_is_as_good_as_none() -> None:
     token = await vault.keep()
     for ask in (
         vault.describe(OTHER_MERCHANT, token.token_id),
+        vault.describe.for_payment(OTHER_MERCHANT, token.token_id),
         vault.reveal(token.token_id, OTHER_MERCHANT),
         vault.describe(MERCHANT, TokenId("tok_" + "Z" * 26)),
         vault.describe(MERCHANT, TokenId("nonsense")),
@@ -143,153 +136,125 @@ async def test_every_request_for_a_card_is_in_the_audit_also_one_that_finds_none
     vault = Vault()
     token = await vault.keep()
     await vault.reveal(token.token_id)
-    with pytest.raises(Refusal):
-        await vault.reveal(token.token_id, OTHER_MERCHANT)
-    given, refused = vault.store.audit
-    assert (given.request, given.card_given, given.code_given) == (request_for(token.token_id), True, True)
-    assert (refused.request.merchant_id, refused.card_given, refused.code_given) == (OTHER_MERCHANT, False, False)
+    for merchant_id, payment_id in ((OTHER_MERCHANT, "pay_1"), (MERCHANT, "pay_2")):
+        with pytest.raises(Refusal):
+            await vault.reveal(token.token_id, merchant_id, payment_id)
+    record = AuditRecord(
+        action="detokenize",
+        outcome="taken",
+        actor="psp_connectors",
+        request_id="req_2",
+        merchant_id=MERCHANT,
+        token_id=token.token_id,
+        payment_id="pay_1",
+        detail="authorization with code",
+    )
+    asked = [each for each in vault.store.audit if each.action == "detokenize"]
+    assert asked[0] == record
+    assert [(each.outcome, each.merchant_id, each.payment_id) for each in asked[1:]] == [
+        ("not_found", OTHER_MERCHANT, "pay_1"),
+        ("used", MERCHANT, "pay_2"),
+    ]
 
 
-async def test_a_card_number_in_place_of_a_token_reaches_neither_the_audit_nor_the_refusal() -> None:
+@pytest.mark.parametrize(
+    "instead",
+    [
+        NUMBER,
+        "4242 4242 4242 4242",
+        "4242x4242x4242x4242",
+        NUMBER.translate(FULL_WIDTH),
+        f"tok_{NUMBER}",
+        "676770000000",
+    ],
+)
+async def test_a_card_number_in_place_of_a_token_reaches_neither_the_audit_nor_the_refusal(instead: str) -> None:
+    vault = Vault()
+    token_id = TokenId(instead)
+    for ask in (
+        vault.reveal(instead),
+        vault.describe(MERCHANT, token_id),
+        vault.make_permanent(MERCHANT, token_id, "pay_1", ACTOR),
+        vault.delete(MERCHANT, token_id, ACTOR),
+        vault.update(MERCHANT, token_id, vault.card().details.expiry, ACTOR),
+    ):
+        with pytest.raises(Refusal) as refused:
+            await ask
+        assert refused.value.reason is Reason.TOKEN_NOT_FOUND
+        assert refused.value.metadata == {"token_id": "malformed"}
+    assert [record.token_id for record in vault.store.audit] == ["malformed"]
+
+
+@pytest.mark.parametrize("customer_id", [NUMBER, "4242-4242-4242-4242", f"customer_{NUMBER}", "id:378282246310005"])
+async def test_a_card_number_as_a_customers_id_is_refused_and_nothing_kept(customer_id: str) -> None:
     vault = Vault()
     with pytest.raises(Refusal) as refused:
-        await vault.reveal(NUMBER)
-    assert NUMBER not in str(refused.value)
-    assert [access.request.token_id for access in vault.store.audit] == ["malformed"]
-    with pytest.raises(Refusal) as refused:
-        await vault.describe(MERCHANT, TokenId("4242 4242 4242 4242"))
-    assert "4242" not in str(refused.value)
+        await vault.keep(customer_id=customer_id)
+    assert refused.value.reason is Reason.INVALID_FIELD
+    assert [violation.field for violation in refused.value.violations] == ["customer_id"]
+    assert not any(sign.isdigit() for sign in str(refused.value))
+    assert vault.store.cards == {}
+    await vault.keep(customer_id="customer-4711")
 
 
 async def test_detokenizing_costs_one_call_and_describing_none_after_the_creation() -> None:
     vault = Vault()
-    token = await vault.keep()
+    token, other = await vault.keep(), vault.another()
     vault.store.calls.clear()
-    await vault.describe(MERCHANT, token.token_id)
+    vault.store.keys.calls.clear()
+    await vault.describe.for_payment(MERCHANT, token.token_id)
     await vault.reveal(token.token_id)
-    # A process that has never seen the merchant needs no more.
-    await Vault(vault.store, vault.provider).reveal(token.token_id)
-    assert vault.store.calls == ["take_card", "take_card"]
+    # A process that has never seen the merchant looks for its key once, before anything is used up.
+    await other.reveal(token.token_id)
+    await other.reveal(token.token_id)
+    assert vault.store.calls == ["take_card"] * 3
+    assert vault.store.keys.calls == ["active_data_key"]
 
 
-async def test_fingerprints_tell_equal_numbers_of_one_merchant_and_nothing_across_merchants() -> None:
-    vault = Vault()
-    first = await vault.keep()
-    again = await vault.keep(code="")
-    other_card = await vault.keep(number="4111111111111111")
-    other_merchant = await vault.keep(merchant_id=OTHER_MERCHANT)
-    prints = [vault.store.cards[token.token_id][0].fingerprint for token in (first, again, other_card, other_merchant)]
-    assert prints[0] == prints[1]
-    assert len(set(prints)) == 3
-    key = await vault.provider.fingerprint_key()
-    framed = b"\0\0\0\x05mer_1\0\0\0\x10" + NUMBER.encode()
-    assert prints[0] == hmac.digest(key.key.reveal(), framed, "sha256")
-    assert vault.store.cards[first.token_id][0].fingerprint_key_id == key.key_id
-
-
-async def test_two_cards_exchanged_in_the_store_open_for_neither_token() -> None:
-    vault = Vault()
-    first, second = await vault.keep(), await vault.keep(number="4111111111111111")
-    cards = vault.store.cards
-    (one, when), (two, _) = cards[first.token_id], cards[second.token_id]
-    cards[first.token_id] = (replace(one, sealed_card=two.sealed_card), when)
-    cards[second.token_id] = (replace(two, sealed_card=one.sealed_card), when)
-    for token in (first, second):
-        with pytest.raises(SealBrokenError):
-            await vault.reveal(token.token_id)
-
-
-async def test_a_code_in_place_of_another_does_not_open() -> None:
-    vault = Vault()
-    first, second = await vault.keep(), await vault.keep(code="123")
-    vault.store.codes[first.token_id] = vault.store.codes[second.token_id]
-    with pytest.raises(SealBrokenError):
-        await vault.reveal(first.token_id)
-
-
-async def test_a_card_under_another_merchant_does_not_open_even_with_its_own_key() -> None:
-    vault = Vault()
-    mine, _ = await vault.keep(), await vault.keep(merchant_id=OTHER_MERCHANT)
-    kept, when = vault.store.cards[mine.token_id]
-    vault.store.cards[mine.token_id] = (replace(kept, merchant_id=OTHER_MERCHANT), when)
-    with pytest.raises(SealBrokenError):
-        await vault.reveal(mine.token_id, OTHER_MERCHANT)
-    # Nor does another merchant's wrapped key unwrap in its name.
-    vault.store.data_keys[OTHER_MERCHANT] = vault.store.data_keys[MERCHANT]
-    with pytest.raises(KeyUnavailableError):
-        await vault.reveal(mine.token_id, OTHER_MERCHANT)
-
-
-async def test_a_merchants_data_key_is_made_once_also_when_many_cards_come_first() -> None:
-    vault = Vault()
-    await asyncio.gather(*(vault.keep() for _ in range(20)))
-    assert vault.provider.generated == 1
-    assert vault.provider.unwrapped == 1
-
-
-async def test_two_processes_that_meet_a_new_merchant_at_once_use_one_data_key() -> None:
-    one = Vault()
-    two = Vault(one.store, one.provider)
-    two.create = replace(two.create, new_token_id=lambda: TokenId("tok_" + "1" * 26))
-    tokens = await asyncio.gather(one.keep(), two.keep())
-    assert one.provider.generated == 2
-    assert len(one.store.data_keys) == 1
-    for token in tokens:
-        revealed = await Vault(one.store, one.provider).reveal(token.token_id)
-        assert revealed.details.number.reveal() == NUMBER
-
-
-async def test_an_unwrapped_data_key_is_forgotten_after_its_life() -> None:
-    vault = Vault()
-    token = await vault.keep()
-    await vault.reveal(token.token_id)
-    assert vault.provider.unwrapped == 1
-    vault.monotonic.seconds += KEY_LIFE_SECONDS
-    await vault.reveal(token.token_id)
-    assert vault.provider.unwrapped == 2
-
-
-async def test_no_more_data_keys_than_the_maximum_stay_unwrapped() -> None:
-    vault = Vault()
-    first = await vault.keep()
-    for number in range(KEYS_IN_MEMORY_MAX):
-        await vault.keep(merchant_id=MerchantId(f"mer_many_{number}"), code="")
-    unwrapped = vault.provider.unwrapped
-    await vault.reveal(first.token_id)
-    assert vault.provider.unwrapped == unwrapped + 1
-
-
-async def test_no_card_is_kept_while_the_store_is_down() -> None:
-    vault = Vault()
-    vault.store.down = True
-    with pytest.raises(Refusal) as refused:
+async def test_no_card_is_kept_while_a_store_is_down() -> None:
+    for without_cards in (True, False):
+        vault = Vault()
+        store: FakeCardStore | FakeKeyStore = vault.store if without_cards else vault.store.keys
+        store.down = True
+        with pytest.raises(Refusal) as refused:
+            await vault.keep()
+        assert refused.value.reason is Reason.UNAVAILABLE
+        assert vault.store.cards == {}
+        store.down = False
         await vault.keep()
-    assert refused.value.reason is Reason.UNAVAILABLE
-    vault.store.down = False
-    await vault.keep()
 
 
-async def test_the_purge_deletes_expired_codes_only_in_bounded_steps() -> None:
+async def test_the_purge_deletes_expired_codes_and_cards_only() -> None:
     vault = Vault()
     expired = [await vault.keep() for _ in range(3)]
     vault.store.clock.time += timedelta(minutes=14)
     fresh = await vault.keep()
     vault.store.clock.time += timedelta(minutes=1)
-    assert await vault.purge() == 3
+    assert await vault.purge() == (3, 0)
     assert set(vault.store.codes) == {fresh.token_id}
-    assert not {token.token_id for token in expired} & set(vault.store.codes)
-    assert await vault.purge() == 0
+    assert await vault.purge() == (0, 0)
+    vault.store.clock.time += timedelta(hours=23, minutes=45)
+    assert await vault.purge() == (1, 3)
+    assert set(vault.store.cards) == {fresh.token_id}
+    for token in expired:
+        with pytest.raises(Refusal) as refused:
+            await vault.reveal(token.token_id)
+        assert refused.value.reason is Reason.TOKEN_NOT_FOUND
 
 
-async def test_the_purge_ends_though_more_codes_expire_than_it_may_delete_in_a_round() -> None:
+async def test_the_purge_ends_though_more_expires_than_it_may_delete_in_a_round() -> None:
     class Endless(FakeCardStore):
         async def purge_expired_codes(self, limit: int) -> int:
             self.calls.append("purge_expired_codes")
             return limit
 
+        async def purge_expired_tokens(self, limit: int) -> int:
+            self.calls.append("purge_expired_tokens")
+            return limit
+
     store = Endless()
-    assert await PurgeCodes(store)() == 50_000
-    assert len(store.calls) == 50
+    assert await Purge(store, Vault().keys)() == (50_000, 50_000)
+    assert len(store.calls) == 200
 
 
 async def test_a_described_token_is_remembered_for_a_while_and_for_its_merchant_only() -> None:
@@ -300,15 +265,67 @@ async def test_a_described_token_is_remembered_for_a_while_and_for_its_merchant_
     assert vault.store.calls == []
     with pytest.raises(Refusal):
         await vault.describe(OTHER_MERCHANT, token.token_id)
-    vault.monotonic.seconds += TOKENS_LIFE_SECONDS
+    vault.advance(TOKENS_LIFE_SECONDS)
     assert await vault.describe(MERCHANT, token.token_id) == token
     assert vault.store.calls == ["describe_token", "describe_token"]
 
 
 async def test_that_there_is_no_token_is_not_remembered() -> None:
     vault = Vault()
-    missing = TokenId("tok_" + "0" * 26)
+    missing = TokenId(new_id("tok"))
     for _ in range(2):
         with pytest.raises(Refusal):
             await vault.describe(MERCHANT, missing)
     assert vault.store.calls == ["describe_token", "describe_token"]
+
+
+class TestAccessRate:
+    """Twice the rate at once, the rate on average, per merchant."""
+
+    async def test_cards_are_opened_at_the_rate_and_refused_above_it_without_a_trace(self) -> None:
+        vault = Vault(accesses_per_second=5)
+        token = await vault.keep()
+        for _ in range(10):
+            await vault.reveal(token.token_id)
+        vault.store.calls.clear()
+        records = len(vault.store.audit)
+        with pytest.raises(Refusal) as refused:
+            await vault.reveal(token.token_id)
+        assert refused.value.reason is Reason.OVERLOADED
+        assert (vault.store.calls, len(vault.store.audit)) == ([], records)
+        # Other merchants have accesses of their own.
+        other = await vault.keep(merchant_id=OTHER_MERCHANT)
+        await vault.reveal(other.token_id, OTHER_MERCHANT)
+        vault.advance(0.2)
+        await vault.reveal(token.token_id)
+        with pytest.raises(Refusal):
+            await vault.reveal(token.token_id)
+
+    def test_a_bucket_fills_no_further_than_twice_the_rate(self) -> None:
+        vault = Vault(accesses_per_second=2)
+        vault.advance(1_000)
+        for _ in range(4):
+            vault.rate.require(MERCHANT)
+        vault.advance(1_000)
+        for _ in range(4):
+            vault.rate.require(MERCHANT)
+        with pytest.raises(Refusal):
+            vault.rate.require(MERCHANT)
+
+    def test_refused_accesses_cost_nothing(self) -> None:
+        vault = Vault(accesses_per_second=1)
+        for _ in range(2):
+            vault.rate.require(MERCHANT)
+        for _ in range(100):
+            with pytest.raises(Refusal):
+                vault.rate.require(MERCHANT)
+        vault.advance(1)
+        vault.rate.require(MERCHANT)
+
+    def test_merchants_seen_longest_ago_are_forgotten(self) -> None:
+        rate = AccessRate(per_second=1, monotonic=lambda: 0.0)
+        for _ in range(2):
+            rate.require(MERCHANT)
+        for ordinal in range(MERCHANTS_MAX):
+            rate.require(MerchantId(f"mer_many_{ordinal}"))
+        rate.require(MERCHANT)

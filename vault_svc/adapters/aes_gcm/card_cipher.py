@@ -30,13 +30,14 @@ class AesGcmCardCipher:
         if len(key.reveal()) != DATA_KEY_BYTES:
             message = f"a data key has {DATA_KEY_BYTES} bytes"
             raise ValueError(message)
-        self._ciphers = {kind: AESGCM(_key_of(kind, key)) for kind in SealedKind}
+        self._key = key
+        self._ciphers: dict[SealedKind, AESGCM] = {}
 
     def seal(self, binding: Binding, text: bytes) -> bytes:
         """Encrypt and authenticate `text` for its place."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         data = _FORMAT + binding.associated_data()
-        return _FORMAT + nonce + self._ciphers[binding.kind].encrypt(nonce, text, data)
+        return _FORMAT + nonce + self._of(binding.kind).encrypt(nonce, text, data)
 
     def open(self, binding: Binding, sealed: bytes) -> bytes:
         """Give the text back. Raises SealBrokenError unless it is whole, unchanged and in its own place."""
@@ -45,12 +46,17 @@ class AesGcmCardCipher:
             raise SealBrokenError(message)
         data = _FORMAT + binding.associated_data()
         try:
-            return self._ciphers[binding.kind].decrypt(
-                sealed[len(_FORMAT) : _HEADER_BYTES], sealed[_HEADER_BYTES:], data
-            )
+            return self._of(binding.kind).decrypt(sealed[len(_FORMAT) : _HEADER_BYTES], sealed[_HEADER_BYTES:], data)
         except InvalidTag:
             message = f"a sealed {binding.kind.name.lower()} does not belong where it was found, or was changed"
             raise SealBrokenError(message) from None
+
+    def _of(self, kind: SealedKind) -> AESGCM:
+        """Give the cipher of a kind; made when first needed, as a card's own key serves one kind only."""
+        cipher = self._ciphers.get(kind)
+        if cipher is None:
+            cipher = self._ciphers[kind] = AESGCM(_key_of(kind, self._key))
+        return cipher
 
 
 def _key_of(kind: SealedKind, key: SecretKey) -> bytes:

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import secrets
-import stat
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,14 +12,20 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from vault_svc.application.ports.key_provider import FingerprintKey, KeyUnavailableError, NewDataKey, WrappedKey
+from mesh.private_files import NotPrivateError, read_private
+from vault_svc.application.ports.key_provider import (
+    KeyDescription,
+    KeyState,
+    KeyUnavailableError,
+    NewDataKey,
+    WrappedKey,
+)
 from vault_svc.domain.secret_values import SecretKey
 
+_ALGORITHM: Final = "AES-256-GCM"
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _WRAPPED_BYTES: Final = _NONCE_BYTES + _KEY_BYTES + 16
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_FILE_BYTES_MAX: Final = 64 * 1024
 
 
 class KeyringError(Exception):
@@ -27,12 +33,15 @@ class KeyringError(Exception):
 
 
 class _KeyringFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file: base64 of 32 bytes by key id, and which ids are in use for new wraps and fingerprints."""
+    """The file: base64 of 32 bytes by key id, and which id wraps new keys.
+
+    The two fields about fingerprints are in files from before the database kept those keys, and are not used any more.
+    """
 
     active_key_encryption_key: str
     key_encryption_keys: dict[str, str]
-    active_fingerprint_key: str
-    fingerprint_keys: dict[str, str]
+    active_fingerprint_key: str = ""
+    fingerprint_keys: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class FileKeyProvider:
@@ -44,20 +53,23 @@ class FileKeyProvider:
     def __init__(
         self,
         *,
+        path: Path,
         active_key_encryption_key: str,
-        key_encryption_keys: dict[str, SecretKey],
-        fingerprint_key: FingerprintKey,
+        key_encryption_keys: Mapping[str, SecretKey],
     ) -> None:
+        self._path = path
         self._active = active_key_encryption_key
         self._wrapping = {key_id: AESGCM(key.reveal()) for key_id, key in key_encryption_keys.items()}
-        self._fingerprint_key = fingerprint_key
+
+    @property
+    def active_key_id(self) -> str:
+        """The id of the key-encryption key that wraps new keys."""
+        return self._active
 
     async def generate_data_key(self, context: bytes) -> NewDataKey:
         """Make 32 random bytes and wrap them, bound to `context` and to the key-encryption key's id."""
-        key = secrets.token_bytes(_KEY_BYTES)
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        wrapped = nonce + self._wrapping[self._active].encrypt(nonce, key, _bound(self._active, context))
-        return NewDataKey(SecretKey(key), WrappedKey(self._active, wrapped))
+        key = SecretKey(secrets.token_bytes(_KEY_BYTES))
+        return NewDataKey(key, self._wrap(key, context))
 
     async def unwrap(self, wrapped: WrappedKey, context: bytes) -> SecretKey:
         """Give the data key back. Raises KeyUnavailableError for a missing key, other bytes or another context."""
@@ -75,9 +87,34 @@ class FileKeyProvider:
             message = f"a data key wrapped with {key_id!r} does not belong where it was found, or was changed"
             raise KeyUnavailableError(message) from None
 
-    async def fingerprint_key(self) -> FingerprintKey:
-        """Give the active fingerprint key."""
-        return self._fingerprint_key
+    async def rewrap(self, wrapped: WrappedKey, context: bytes) -> WrappedKey:
+        """Give the data key under the active key-encryption key, in the same context."""
+        if wrapped.key_encryption_key_id == self._active:
+            return wrapped
+        return self._wrap(await self.unwrap(wrapped, context), context)
+
+    async def keys(self) -> Sequence[KeyDescription]:
+        """Describe the active key, then the others in the order of the file, which notes nothing of their age."""
+        others = [key_id for key_id in self._wrapping if key_id != self._active]
+        return [
+            self._describe(self._active, KeyState.ACTIVE),
+            *[self._describe(key_id, KeyState.DECRYPT_ONLY) for key_id in others],
+        ]
+
+    def _wrap(self, key: SecretKey, context: bytes) -> WrappedKey:
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._wrapping[self._active].encrypt(nonce, key.reveal(), _bound(self._active, context))
+        return WrappedKey(self._active, nonce + sealed)
+
+    def _describe(self, key_id: str, state: KeyState) -> KeyDescription:
+        return KeyDescription(
+            key_id=key_id,
+            algorithm=_ALGORITHM,
+            strength_bits=_KEY_BYTES * 8,
+            kept_in=f"file {self._path}",
+            state=state,
+            created_at=None,
+        )
 
 
 def load_keyring(path: Path, *, environment: str) -> FileKeyProvider:
@@ -88,7 +125,11 @@ def load_keyring(path: Path, *, environment: str) -> FileKeyProvider:
     if environment == "prod":
         message = "keys from a file are for development: production needs a key management service"
         raise KeyringError(message)
-    content = _read_private(path)
+    try:
+        content = read_private(path)
+    except NotPrivateError as error:
+        message = f"the keyring {path} {error}"
+        raise KeyringError(message) from None
     try:
         file = msgspec.json.decode(content, type=_KeyringFile)
     except msgspec.DecodeError:
@@ -96,18 +137,16 @@ def load_keyring(path: Path, *, environment: str) -> FileKeyProvider:
         message = f"the keyring {path} does not have the fields of a keyring"
         raise KeyringError(message) from None
     key_encryption_keys = {key_id: _decode(key_id, text) for key_id, text in file.key_encryption_keys.items()}
-    fingerprint_keys = {key_id: _decode(key_id, text) for key_id, text in file.fingerprint_keys.items()}
-    if file.active_key_encryption_key not in key_encryption_keys or file.active_fingerprint_key not in fingerprint_keys:
+    if file.active_key_encryption_key not in key_encryption_keys:
         message = f"the keyring {path} names an active key that it does not hold"
         raise KeyringError(message)
-    distinct = {key.reveal() for key in (*key_encryption_keys.values(), *fingerprint_keys.values())}
-    if len(distinct) != len(key_encryption_keys) + len(fingerprint_keys):
+    if len({key.reveal() for key in key_encryption_keys.values()}) != len(key_encryption_keys):
         message = f"the keyring {path} holds one key under two ids: every key has one use"
         raise KeyringError(message)
     return FileKeyProvider(
+        path=path,
         active_key_encryption_key=file.active_key_encryption_key,
         key_encryption_keys=key_encryption_keys,
-        fingerprint_key=FingerprintKey(file.active_fingerprint_key, fingerprint_keys[file.active_fingerprint_key]),
     )
 
 
@@ -118,32 +157,12 @@ def create_keyring(path: Path) -> None:
         {
             "active_key_encryption_key": f"kek_dev_{label}",
             "key_encryption_keys": {f"kek_dev_{label}": _new_key()},
-            "active_fingerprint_key": f"fpk_dev_{label}",
-            "fingerprint_keys": {f"fpk_dev_{label}": _new_key()},
         },
         indent=2,
     )
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(content + "\n")
-
-
-def _read_private(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            # Asked of the open file, so that it can't be exchanged between the check and the reading.
-            mode = os.fstat(file.fileno()).st_mode
-            if mode & _OTHERS:
-                message = f"the keyring {path} may be read by others: chmod 600 it"
-                raise KeyringError(message)
-            content = file.read(_FILE_BYTES_MAX + 1)
-    except OSError as error:
-        message = f"the keyring {path} can't be read: {error.strerror}"
-        raise KeyringError(message) from None
-    if len(content) > _FILE_BYTES_MAX:
-        message = f"the keyring {path} is larger than {_FILE_BYTES_MAX} bytes"
-        raise KeyringError(message)
-    return content
 
 
 def _decode(key_id: str, text: str) -> SecretKey:

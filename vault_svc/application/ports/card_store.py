@@ -1,33 +1,67 @@
-"""Where sealed cards, sealed codes and wrapped data keys are kept."""
+"""Where sealed cards and sealed codes are kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vault_svc.application.ports.key_provider import WrappedKey
-from vault_svc.domain.card import CardSummary
-from vault_svc.domain.token import MerchantId, Purpose, Token, TokenId
+from vault_svc.application.ports.key_store import StoredDataKey
+from vault_svc.domain.card import CardSummary, Expiry
+from vault_svc.domain.token import Actor, MerchantId, Purpose, Token, TokenId
+
+
+class KeyRetired(Exception):  # noqa: N818 - no fault: the caller looks for the keys again and repeats
+    """Nothing was kept: a key that it was sealed or recognised with is no longer the active one."""
+
+
+class CardChanged(Exception):  # noqa: N818 - no fault: the caller reads the card again and repeats
+    """Nothing was kept: the card was sealed anew or deleted since it was read."""
+
+
+class TokenUsed(Exception):  # noqa: N818 - an answer, not a fault
+    """The single-use token belongs to another payment."""
+
+
+class KeyDestroyed(Exception):  # noqa: N818 - an answer, not a fault
+    """The key that the card is sealed with was destroyed: nothing opens it any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredDataKey:
-    """A merchant's wrapped data key and its version, counted from 1."""
+class SealedCard:
+    """A sealed card: its own key under the merchant's data key, and the card under that.
 
-    key_version: int
-    wrapped: WrappedKey
+    `sealed_key` is None for a card that was sealed with the data key itself, before cards had keys of their own.
+    """
+
+    sealed_key: bytes | None
+    sealed_card: bytes
 
 
 @dataclass(frozen=True, slots=True)
+class Recognition:
+    """The HMACs of a card number under the fingerprint keys in use, the active one first."""
+
+    new_id: str
+    key_ids: tuple[str, ...]
+    fingerprints: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardToKeep:
-    """A sealed card with what may be shown of it; `sealed_code` is None when the shopper gave none."""
+    """A sealed card with what may be shown of it; `sealed_code` is None when the shopper gave none.
+
+    `life_seconds` is None for a token that is permanent at once.
+    """
 
     merchant_id: MerchantId
     token_id: TokenId
     key_version: int
-    sealed_card: bytes
+    sealed: SealedCard
     sealed_code: bytes | None
     summary: CardSummary
-    fingerprint: bytes
-    fingerprint_key_id: str
+    recognition: Recognition
+    customer_id: str
+    life_seconds: int | None
+    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +77,93 @@ class CardRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenCard:
-    """A sealed card with the key it is under; `sealed_code` is None when there is none, or none any more."""
+class SealedCode:
+    """A sealed code with the key it is under."""
 
     data_key: StoredDataKey
-    sealed_card: bytes
-    sealed_code: bytes | None
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakenCard:
+    """A sealed card with the key it is under; `code` is None when there is none, or none any more."""
+
+    data_key: StoredDataKey
+    sealed: SealedCard
+    code: SealedCode | None
     summary: CardSummary
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedCard:
+    """A sealed card that is to be changed, with the revision that the change is for."""
+
+    revision: int
+    data_key: StoredDataKey
+    sealed: SealedCard
+
+
 class CardStore(Protocol):
-    """Keeps cards. Every method is one transaction. Raises Refusal(UNAVAILABLE) while the store is out of reach."""
+    """Keeps cards. Every method is one transaction, its audit record included.
 
-    async def active_data_key(self, merchant_id: MerchantId) -> StoredDataKey | None:
-        """Give the key a merchant's new cards are sealed with, or None before the first."""
-        ...
-
-    async def keep_first_data_key(self, merchant_id: MerchantId, wrapped: WrappedKey) -> StoredDataKey:
-        """Keep a merchant's first data key as version 1, and give the active one: an earlier one when there was one."""
-        ...
+    Raises Refusal(UNAVAILABLE) while the store is out of reach.
+    """
 
     async def keep_card(self, card: CardToKeep) -> Token:
-        """Keep a card under its new token, and its code for fifteen minutes outside the write-ahead log."""
+        """Keep a card under its new token, and its code for fifteen minutes outside the write-ahead log.
+
+        Raises KeyRetired.
+        """
         ...
 
     async def describe_token(self, merchant_id: MerchantId, token_id: TokenId) -> Token | None:
-        """Give a merchant's token, or None when the merchant has no such token."""
+        """Give a merchant's token, or None when the merchant has no such token or its time is over."""
+        ...
+
+    async def list_tokens(
+        self, merchant_id: MerchantId, customer_id: str, limit: int, before: TokenId | None
+    ) -> Sequence[Token]:
+        """List a customer's tokens, newest first, from the one before `before` on."""
         ...
 
     async def take_card(self, request: CardRequest) -> TakenCard | None:
-        """Give a card, use up its code, and write the audit record, all in one transaction.
+        """Give a card and use up its code. The first payment that takes a single-use token has it for good.
 
-        None when the merchant has no such token; the attempt is in the audit all the same. The code comes with the
-        first authorization that asks within its fifteen minutes, and is deleted by it.
+        None when the merchant has no such token; raises TokenUsed or KeyDestroyed. The attempt is in the audit whatever
+        comes of it. The code comes with the first authorization that asks within its fifteen minutes, and is deleted by
+        it.
         """
+        ...
+
+    async def load_card(self, merchant_id: MerchantId, token_id: TokenId) -> LoadedCard | None:
+        """Give a card for changing it, None when there is no such token. Raises KeyDestroyed."""
+        ...
+
+    async def replace_card(
+        self,
+        merchant_id: MerchantId,
+        token_id: TokenId,
+        revision: int,
+        key_version: int,
+        sealed: SealedCard,
+        expiry: Expiry,
+        actor: Actor,
+    ) -> None:
+        """Keep a card with another expiry. Raises KeyRetired or CardChanged."""
+        ...
+
+    async def make_permanent(self, merchant_id: MerchantId, token_id: TokenId, payment_id: str, actor: Actor) -> bool:
+        """Keep a token for good that this payment has; tell whether there is such a token. Raises TokenUsed."""
+        ...
+
+    async def delete_token(self, merchant_id: MerchantId, token_id: TokenId, actor: Actor) -> bool:
+        """Destroy a card with its key and code; tell whether there was one."""
         ...
 
     async def purge_expired_codes(self, limit: int) -> int:
         """Delete up to `limit` codes whose time is over; give how many were deleted."""
+        ...
+
+    async def purge_expired_tokens(self, limit: int) -> int:
+        """Destroy up to `limit` single-use cards whose time is over; give how many were destroyed."""
         ...

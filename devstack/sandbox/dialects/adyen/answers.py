@@ -12,7 +12,7 @@ from devstack.sandbox.ledger import Charge, Entry, OperationType, State
 from devstack.sandbox.magic import Verdict
 from devstack.sandbox.settings import AccountEntry
 
-BRANDS: Final = {"mastercard": "mc", "unionpay": "cup"}
+BRANDS: Final = {"bancontact": "bcmc", "mastercard": "mc", "unionpay": "cup"}
 _ACQUIRER: Final = "PayeraSandbox"
 _AVS_TEXTS: Final = {"4": "AVS not supported for this card type", "7": "Both postal code and address match"}
 REDIRECT_PATH: Final = "/checkoutshopper/threeDS/redirect"

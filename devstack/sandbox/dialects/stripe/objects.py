@@ -24,6 +24,8 @@ _MESSAGES: Final = {
     "payment_intent_authentication_failure": "The provided PaymentMethod has failed authentication.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
 }
+#: Stripe has no name for any other.
+_BRANDS: Final = frozenset({"amex", "diners", "discover", "jcb", "mastercard", "unionpay", "visa"})
 _CHECKED: Final = ("cvc_check", "address_postal_code_check", "address_line1_check")
 
 
@@ -368,7 +370,7 @@ def _card(card: CardOnFile | None) -> Object:
 
 
 def _brand(card: CardOnFile | None) -> str:
-    return card.brand if card is not None else "unknown"
+    return card.brand if card is not None and card.brand in _BRANDS else "unknown"
 
 
 def _checks(facts: Object) -> Object:

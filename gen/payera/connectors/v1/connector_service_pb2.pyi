@@ -94,7 +94,7 @@ EXEMPTION_TRUSTED_BENEFICIARY: Exemption
 EXEMPTION_SECURE_CORPORATE: Exemption
 
 class AuthorizeRequest(_message.Message):
-    __slots__ = ("account", "reference", "idempotency_key", "merchant_id", "token", "amount", "capture", "payment_id", "statement_descriptor", "details", "repetition")
+    __slots__ = ("account", "reference", "idempotency_key", "merchant_id", "token", "amount", "capture", "payment_id", "statement_descriptor", "details", "repetition", "code_required")
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class AuthorizeRequest(_message.Message):
     STATEMENT_DESCRIPTOR_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
     REPETITION_FIELD_NUMBER: _ClassVar[int]
+    CODE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     account: str
     reference: str
     idempotency_key: str
@@ -117,7 +118,8 @@ class AuthorizeRequest(_message.Message):
     statement_descriptor: str
     details: PaymentDetails
     repetition: bool
-    def __init__(self, account: _Optional[str] = ..., reference: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., merchant_id: _Optional[str] = ..., token: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., capture: _Optional[bool] = ..., payment_id: _Optional[str] = ..., statement_descriptor: _Optional[str] = ..., details: _Optional[_Union[PaymentDetails, _Mapping]] = ..., repetition: _Optional[bool] = ...) -> None: ...
+    code_required: bool
+    def __init__(self, account: _Optional[str] = ..., reference: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., merchant_id: _Optional[str] = ..., token: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., capture: _Optional[bool] = ..., payment_id: _Optional[str] = ..., statement_descriptor: _Optional[str] = ..., details: _Optional[_Union[PaymentDetails, _Mapping]] = ..., repetition: _Optional[bool] = ..., code_required: _Optional[bool] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
     __slots__ = ("outcome",)

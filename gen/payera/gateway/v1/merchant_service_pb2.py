@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from payera.options.v1 import options_pb2 as payera_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(payera/gateway/v1/merchant_service.proto\x12\x11payera.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/options/v1/options.proto\"U\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa3\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x02 \x01(\t\x12.\n\x05scope\x18\x03 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.Scope\x12\x0c\n\x04live\x18\x04 \x01(\x08\x12\x0e\n\x06prefix\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPUBLISHABLE\x10\x01\x12\n\n\x06SECRET\x10\x02\"1\n\x15\x43reateMerchantRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"4\n\x12GetMerchantRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"P\n\x14ListMerchantsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"`\n\x15ListMerchantsResponse\x12.\n\tmerchants\x18\x01 \x03(\x0b\x32\x1b.payera.gateway.v1.Merchant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x13\x43reateApiKeyRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12:\n\x05scope\x18\x02 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.ScopeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x0c\n\x04live\x18\x03 \x01(\x08\"4\n\x12ListApiKeysRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"B\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.payera.gateway.v1.ApiKey\"0\n\x13RevokeApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@2\x93\x07\n\x0fMerchantService\x12\x88\x01\n\x0e\x43reateMerchant\x12(.payera.gateway.v1.CreateMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\"/\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x12\"\r/v1/merchants:\x01*\x12\x8d\x01\n\x0bGetMerchant\x12%.payera.gateway.v1.GetMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\":\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/merchants/{merchant_id}\x12\x90\x01\n\rListMerchants\x12\'.payera.gateway.v1.ListMerchantsRequest\x1a(.payera.gateway.v1.ListMerchantsResponse\",\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/merchants\x12\x99\x01\n\x0c\x43reateApiKey\x12&.payera.gateway.v1.CreateApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\"F\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02)\"$/v1/merchants/{merchant_id}/api_keys:\x01*\x12\xa1\x01\n\x0bListApiKeys\x12%.payera.gateway.v1.ListApiKeysRequest\x1a&.payera.gateway.v1.ListApiKeysResponse\"C\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02&\x12$/v1/merchants/{merchant_id}/api_keys\x12\x91\x01\n\x0cRevokeApiKey\x12&.payera.gateway.v1.RevokeApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\">\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/api_keys/{key_id}:revoke:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(payera/gateway/v1/merchant_service.proto\x12\x11payera.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/options/v1/options.proto\"q\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x63\x61rd_code_required\x18\x04 \x01(\x08\"\xa3\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x02 \x01(\t\x12.\n\x05scope\x18\x03 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.Scope\x12\x0c\n\x04live\x18\x04 \x01(\x08\x12\x0e\n\x06prefix\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPUBLISHABLE\x10\x01\x12\n\n\x06SECRET\x10\x02\"1\n\x15\x43reateMerchantRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"V\n\x18\x43onfigureMerchantRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x12\x63\x61rd_code_required\x18\x02 \x01(\x08\"4\n\x12GetMerchantRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"P\n\x14ListMerchantsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"`\n\x15ListMerchantsResponse\x12.\n\tmerchants\x18\x01 \x03(\x0b\x32\x1b.payera.gateway.v1.Merchant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x13\x43reateApiKeyRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12:\n\x05scope\x18\x02 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.ScopeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x0c\n\x04live\x18\x03 \x01(\x08\"4\n\x12ListApiKeysRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"B\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.payera.gateway.v1.ApiKey\"0\n\x13RevokeApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@2\xbc\x08\n\x0fMerchantService\x12\x88\x01\n\x0e\x43reateMerchant\x12(.payera.gateway.v1.CreateMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\"/\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x12\"\r/v1/merchants:\x01*\x12\x8d\x01\n\x0bGetMerchant\x12%.payera.gateway.v1.GetMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\":\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/merchants/{merchant_id}\x12\x90\x01\n\rListMerchants\x12\'.payera.gateway.v1.ListMerchantsRequest\x1a(.payera.gateway.v1.ListMerchantsResponse\",\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/merchants\x12\xa6\x01\n\x11\x43onfigureMerchant\x12+.payera.gateway.v1.ConfigureMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\"G\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02*\"%/v1/merchants/{merchant_id}:configure:\x01*\x12\x99\x01\n\x0c\x43reateApiKey\x12&.payera.gateway.v1.CreateApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\"F\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02)\"$/v1/merchants/{merchant_id}/api_keys:\x01*\x12\xa1\x01\n\x0bListApiKeys\x12%.payera.gateway.v1.ListApiKeysRequest\x1a&.payera.gateway.v1.ListApiKeysResponse\"C\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02&\x12$/v1/merchants/{merchant_id}/api_keys\x12\x91\x01\n\x0cRevokeApiKey\x12&.payera.gateway.v1.RevokeApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\">\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/api_keys/{key_id}:revoke:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATEMERCHANTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CREATEMERCHANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_CONFIGUREMERCHANTREQUEST'].fields_by_name['merchant_id']._loaded_options = None
+  _globals['_CONFIGUREMERCHANTREQUEST'].fields_by_name['merchant_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_GETMERCHANTREQUEST'].fields_by_name['merchant_id']._loaded_options = None
   _globals['_GETMERCHANTREQUEST'].fields_by_name['merchant_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_LISTMERCHANTSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -57,6 +59,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MERCHANTSERVICE'].methods_by_name['GetMerchant']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\003\202\323\344\223\002\035\022\033/v1/merchants/{merchant_id}'
   _globals['_MERCHANTSERVICE'].methods_by_name['ListMerchants']._loaded_options = None
   _globals['_MERCHANTSERVICE'].methods_by_name['ListMerchants']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\003\202\323\344\223\002\017\022\r/v1/merchants'
+  _globals['_MERCHANTSERVICE'].methods_by_name['ConfigureMerchant']._loaded_options = None
+  _globals['_MERCHANTSERVICE'].methods_by_name['ConfigureMerchant']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\003\202\323\344\223\002*\"%/v1/merchants/{merchant_id}:configure:\001*'
   _globals['_MERCHANTSERVICE'].methods_by_name['CreateApiKey']._loaded_options = None
   _globals['_MERCHANTSERVICE'].methods_by_name['CreateApiKey']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\003\202\323\344\223\002)\"$/v1/merchants/{merchant_id}/api_keys:\001*'
   _globals['_MERCHANTSERVICE'].methods_by_name['ListApiKeys']._loaded_options = None
@@ -64,27 +68,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MERCHANTSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
   _globals['_MERCHANTSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\003\202\323\344\223\002!\"\034/v1/api_keys/{key_id}:revoke:\001*'
   _globals['_MERCHANT']._serialized_start=188
-  _globals['_MERCHANT']._serialized_end=273
-  _globals['_APIKEY']._serialized_start=276
-  _globals['_APIKEY']._serialized_end=567
-  _globals['_APIKEY_SCOPE']._serialized_start=508
-  _globals['_APIKEY_SCOPE']._serialized_end=567
-  _globals['_CREATEMERCHANTREQUEST']._serialized_start=569
-  _globals['_CREATEMERCHANTREQUEST']._serialized_end=618
-  _globals['_GETMERCHANTREQUEST']._serialized_start=620
-  _globals['_GETMERCHANTREQUEST']._serialized_end=672
-  _globals['_LISTMERCHANTSREQUEST']._serialized_start=674
-  _globals['_LISTMERCHANTSREQUEST']._serialized_end=754
-  _globals['_LISTMERCHANTSRESPONSE']._serialized_start=756
-  _globals['_LISTMERCHANTSRESPONSE']._serialized_end=852
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=854
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=981
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=983
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1035
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1037
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1103
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1105
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1153
-  _globals['_MERCHANTSERVICE']._serialized_start=1156
-  _globals['_MERCHANTSERVICE']._serialized_end=2071
+  _globals['_MERCHANT']._serialized_end=301
+  _globals['_APIKEY']._serialized_start=304
+  _globals['_APIKEY']._serialized_end=595
+  _globals['_APIKEY_SCOPE']._serialized_start=536
+  _globals['_APIKEY_SCOPE']._serialized_end=595
+  _globals['_CREATEMERCHANTREQUEST']._serialized_start=597
+  _globals['_CREATEMERCHANTREQUEST']._serialized_end=646
+  _globals['_CONFIGUREMERCHANTREQUEST']._serialized_start=648
+  _globals['_CONFIGUREMERCHANTREQUEST']._serialized_end=734
+  _globals['_GETMERCHANTREQUEST']._serialized_start=736
+  _globals['_GETMERCHANTREQUEST']._serialized_end=788
+  _globals['_LISTMERCHANTSREQUEST']._serialized_start=790
+  _globals['_LISTMERCHANTSREQUEST']._serialized_end=870
+  _globals['_LISTMERCHANTSRESPONSE']._serialized_start=872
+  _globals['_LISTMERCHANTSRESPONSE']._serialized_end=968
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=970
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1097
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1099
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1151
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1153
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1219
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1221
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1269
+  _globals['_MERCHANTSERVICE']._serialized_start=1272
+  _globals['_MERCHANTSERVICE']._serialized_end=2356
 # @@protoc_insertion_point(module_scope)

@@ -14,14 +14,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Merchant(_message.Message):
-    __slots__ = ("id", "name", "create_time")
+    __slots__ = ("id", "name", "create_time", "card_code_required")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CARD_CODE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    card_code_required: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., card_code_required: _Optional[bool] = ...) -> None: ...
 
 class ApiKey(_message.Message):
     __slots__ = ("id", "merchant_id", "scope", "live", "prefix", "key", "create_time", "revoke_time")
@@ -56,6 +58,14 @@ class CreateMerchantRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ConfigureMerchantRequest(_message.Message):
+    __slots__ = ("merchant_id", "card_code_required")
+    MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
+    CARD_CODE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    merchant_id: str
+    card_code_required: bool
+    def __init__(self, merchant_id: _Optional[str] = ..., card_code_required: _Optional[bool] = ...) -> None: ...
 
 class GetMerchantRequest(_message.Message):
     __slots__ = ("merchant_id",)

@@ -50,6 +50,11 @@ class MerchantServiceStub:
                 request_serializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ListMerchantsRequest.SerializeToString,
                 response_deserializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ListMerchantsResponse.FromString,
                 _registered_method=True)
+        self.ConfigureMerchant = channel.unary_unary(
+                '/payera.gateway.v1.MerchantService/ConfigureMerchant',
+                request_serializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ConfigureMerchantRequest.SerializeToString,
+                response_deserializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.Merchant.FromString,
+                _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/payera.gateway.v1.MerchantService/CreateApiKey',
                 request_serializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.CreateApiKeyRequest.SerializeToString,
@@ -87,6 +92,13 @@ class MerchantServiceServicer:
 
     def ListMerchants(self, request, context):
         """Lists merchants, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfigureMerchant(self, request, context):
+        """Replaces a merchant's settings: what is left out gets its default. They are in force for payments that begin later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,6 +142,11 @@ def add_MerchantServiceServicer_to_server(servicer, server):
                     servicer.ListMerchants,
                     request_deserializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ListMerchantsRequest.FromString,
                     response_serializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ListMerchantsResponse.SerializeToString,
+            ),
+            'ConfigureMerchant': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfigureMerchant,
+                    request_deserializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ConfigureMerchantRequest.FromString,
+                    response_serializer=payera_dot_gateway_dot_v1_dot_merchant__service__pb2.Merchant.SerializeToString,
             ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
@@ -229,6 +246,33 @@ class MerchantService:
             '/payera.gateway.v1.MerchantService/ListMerchants',
             payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ListMerchantsRequest.SerializeToString,
             payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ListMerchantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfigureMerchant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.gateway.v1.MerchantService/ConfigureMerchant',
+            payera_dot_gateway_dot_v1_dot_merchant__service__pb2.ConfigureMerchantRequest.SerializeToString,
+            payera_dot_gateway_dot_v1_dot_merchant__service__pb2.Merchant.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,8 @@ class MerchantServiceStub:
     """Reads one merchant."""
     ListMerchants: _grpc.UnaryUnaryMultiCallable[_merchant_service_pb2.ListMerchantsRequest, _merchant_service_pb2.ListMerchantsResponse]
     """Lists merchants, newest first."""
+    ConfigureMerchant: _grpc.UnaryUnaryMultiCallable[_merchant_service_pb2.ConfigureMerchantRequest, _merchant_service_pb2.Merchant]
+    """Replaces a merchant's settings: what is left out gets its default. They are in force for payments that begin later."""
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_merchant_service_pb2.CreateApiKeyRequest, _merchant_service_pb2.ApiKey]
     """Makes an API key. The key itself is in this answer only; Payera keeps its hash."""
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_merchant_service_pb2.ListApiKeysRequest, _merchant_service_pb2.ListApiKeysResponse]
@@ -57,6 +59,8 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     """Reads one merchant."""
     ListMerchants: _aio.UnaryUnaryMultiCallable[_merchant_service_pb2.ListMerchantsRequest, _merchant_service_pb2.ListMerchantsResponse]  # type: ignore[assignment]
     """Lists merchants, newest first."""
+    ConfigureMerchant: _aio.UnaryUnaryMultiCallable[_merchant_service_pb2.ConfigureMerchantRequest, _merchant_service_pb2.Merchant]  # type: ignore[assignment]
+    """Replaces a merchant's settings: what is left out gets its default. They are in force for payments that begin later."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_merchant_service_pb2.CreateApiKeyRequest, _merchant_service_pb2.ApiKey]  # type: ignore[assignment]
     """Makes an API key. The key itself is in this answer only; Payera keeps its hash."""
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_merchant_service_pb2.ListApiKeysRequest, _merchant_service_pb2.ListApiKeysResponse]  # type: ignore[assignment]
@@ -90,6 +94,14 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_merchant_service_pb2.ListMerchantsResponse, _abc.Awaitable[_merchant_service_pb2.ListMerchantsResponse]]:
         """Lists merchants, newest first."""
+
+    @_abc_1.abstractmethod
+    def ConfigureMerchant(
+        self,
+        request: _merchant_service_pb2.ConfigureMerchantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_merchant_service_pb2.Merchant, _abc.Awaitable[_merchant_service_pb2.Merchant]]:
+        """Replaces a merchant's settings: what is left out gets its default. They are in force for payments that begin later."""
 
     @_abc_1.abstractmethod
     def CreateApiKey(

@@ -25,7 +25,7 @@ class CaptureMethod(_message.Message):
     def __init__(self) -> None: ...
 
 class Payment(_message.Message):
-    __slots__ = ("id", "status", "amount", "amount_authorized", "amount_captured", "amount_refunded", "amount_capturable", "amount_refundable", "capture_method", "token", "card", "merchant_reference", "description", "metadata", "decline", "attempts", "captures", "under_review", "create_time", "update_time", "voids")
+    __slots__ = ("id", "status", "amount", "amount_authorized", "amount_captured", "amount_refunded", "amount_capturable", "amount_refundable", "capture_method", "token", "card", "merchant_reference", "description", "metadata", "decline", "attempts", "captures", "under_review", "create_time", "update_time", "voids", "store_card")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Payment.Status]
@@ -72,6 +72,7 @@ class Payment(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     VOIDS_FIELD_NUMBER: _ClassVar[int]
+    STORE_CARD_FIELD_NUMBER: _ClassVar[int]
     id: str
     status: Payment.Status
     amount: _money_pb2.Money
@@ -93,7 +94,8 @@ class Payment(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     voids: _containers.RepeatedCompositeFieldContainer[Void]
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Payment.Status, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., amount_authorized: _Optional[int] = ..., amount_captured: _Optional[int] = ..., amount_refunded: _Optional[int] = ..., amount_capturable: _Optional[int] = ..., amount_refundable: _Optional[int] = ..., capture_method: _Optional[_Union[CaptureMethod.Value, str]] = ..., token: _Optional[str] = ..., card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ..., merchant_reference: _Optional[str] = ..., description: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., captures: _Optional[_Iterable[_Union[Capture, _Mapping]]] = ..., under_review: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., voids: _Optional[_Iterable[_Union[Void, _Mapping]]] = ...) -> None: ...
+    store_card: bool
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[Payment.Status, str]] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., amount_authorized: _Optional[int] = ..., amount_captured: _Optional[int] = ..., amount_refunded: _Optional[int] = ..., amount_capturable: _Optional[int] = ..., amount_refundable: _Optional[int] = ..., capture_method: _Optional[_Union[CaptureMethod.Value, str]] = ..., token: _Optional[str] = ..., card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ..., merchant_reference: _Optional[str] = ..., description: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., captures: _Optional[_Iterable[_Union[Capture, _Mapping]]] = ..., under_review: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., voids: _Optional[_Iterable[_Union[Void, _Mapping]]] = ..., store_card: _Optional[bool] = ...) -> None: ...
 
 class Decline(_message.Message):
     __slots__ = ("code", "message", "raw_code")

@@ -15,7 +15,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreatePaymentRequest(_message.Message):
-    __slots__ = ("amount", "token", "capture_method", "merchant_reference", "description", "metadata", "statement_descriptor")
+    __slots__ = ("amount", "token", "capture_method", "merchant_reference", "description", "metadata", "statement_descriptor", "store_card")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class CreatePaymentRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_DESCRIPTOR_FIELD_NUMBER: _ClassVar[int]
+    STORE_CARD_FIELD_NUMBER: _ClassVar[int]
     amount: _money_pb2.Money
     token: str
     capture_method: _payment_pb2.CaptureMethod.Value
@@ -37,7 +38,8 @@ class CreatePaymentRequest(_message.Message):
     description: str
     metadata: _containers.ScalarMap[str, str]
     statement_descriptor: str
-    def __init__(self, amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., token: _Optional[str] = ..., capture_method: _Optional[_Union[_payment_pb2.CaptureMethod.Value, str]] = ..., merchant_reference: _Optional[str] = ..., description: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., statement_descriptor: _Optional[str] = ...) -> None: ...
+    store_card: bool
+    def __init__(self, amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., token: _Optional[str] = ..., capture_method: _Optional[_Union[_payment_pb2.CaptureMethod.Value, str]] = ..., merchant_reference: _Optional[str] = ..., description: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., statement_descriptor: _Optional[str] = ..., store_card: _Optional[bool] = ...) -> None: ...
 
 class GetPaymentRequest(_message.Message):
     __slots__ = ("payment_id",)

@@ -1,7 +1,7 @@
+from buf.validate import validate_pb2 as _validate_pb2
 from payera.connectors.v1 import connector_service_pb2 as _connector_service_pb2
 from payera.options.v1 import options_pb2 as _options_pb2
 from payera.types.v1 import outcome_pb2 as _outcome_pb2
-from buf.validate import validate_pb2 as _validate_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

@@ -24,13 +24,13 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apayera/types/v1/card.proto\x12\x0fpayera.types.v1\"]\n\x0b\x43\x61rdSummary\x12\r\n\x05\x62rand\x18\x01 \x01(\t\x12\r\n\x05last4\x18\x02 \x01(\t\x12\x0b\n\x03\x62in\x18\x03 \x01(\t\x12\x11\n\texp_month\x18\x04 \x01(\x05\x12\x10\n\x08\x65xp_year\x18\x05 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apayera/types/v1/card.proto\x12\x0fpayera.types.v1\"\x98\x01\n\x0b\x43\x61rdSummary\x12\r\n\x05\x62rand\x18\x01 \x01(\t\x12\r\n\x05last4\x18\x02 \x01(\t\x12\x0b\n\x03\x62in\x18\x03 \x01(\t\x12\x11\n\texp_month\x18\x04 \x01(\x05\x12\x10\n\x08\x65xp_year\x18\x05 \x01(\x05\x12\x10\n\x08networks\x18\x06 \x03(\t\x12\x0f\n\x07\x66unding\x18\x07 \x01(\t\x12\x16\n\x0eissuer_country\x18\x08 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'payera.types.v1.card_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CARDSUMMARY']._serialized_start=47
-  _globals['_CARDSUMMARY']._serialized_end=140
+  _globals['_CARDSUMMARY']._serialized_start=48
+  _globals['_CARDSUMMARY']._serialized_end=200
 # @@protoc_insertion_point(module_scope)

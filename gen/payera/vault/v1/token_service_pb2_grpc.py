@@ -45,6 +45,21 @@ class TokenServiceStub:
                 request_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.GetTokenRequest.SerializeToString,
                 response_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.Token.FromString,
                 _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/payera.vault.v1.TokenService/ListTokens',
+                request_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.UpdateToken = channel.unary_unary(
+                '/payera.vault.v1.TokenService/UpdateToken',
+                request_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.UpdateTokenRequest.SerializeToString,
+                response_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.Token.FromString,
+                _registered_method=True)
+        self.DeleteToken = channel.unary_unary(
+                '/payera.vault.v1.TokenService/DeleteToken',
+                request_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DeleteTokenRequest.SerializeToString,
+                response_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DeleteTokenResponse.FromString,
+                _registered_method=True)
 
 
 class TokenServiceServicer:
@@ -65,6 +80,28 @@ class TokenServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTokens(self, request, context):
+        """Lists the tokens of one customer, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateToken(self, request, context):
+        """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+        is. What is left out stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteToken(self, request, context):
+        """Destroys a token and the card behind it. There is no way back; payments made with it stay, and can be refunded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TokenServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +114,21 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.GetToken,
                     request_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.GetTokenRequest.FromString,
                     response_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.Token.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.ListTokensRequest.FromString,
+                    response_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'UpdateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateToken,
+                    request_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.UpdateTokenRequest.FromString,
+                    response_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.Token.SerializeToString,
+            ),
+            'DeleteToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteToken,
+                    request_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DeleteTokenRequest.FromString,
+                    response_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DeleteTokenResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -144,6 +196,87 @@ class TokenService:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.vault.v1.TokenService/ListTokens',
+            payera_dot_vault_dot_v1_dot_token__service__pb2.ListTokensRequest.SerializeToString,
+            payera_dot_vault_dot_v1_dot_token__service__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.vault.v1.TokenService/UpdateToken',
+            payera_dot_vault_dot_v1_dot_token__service__pb2.UpdateTokenRequest.SerializeToString,
+            payera_dot_vault_dot_v1_dot_token__service__pb2.Token.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.vault.v1.TokenService/DeleteToken',
+            payera_dot_vault_dot_v1_dot_token__service__pb2.DeleteTokenRequest.SerializeToString,
+            payera_dot_vault_dot_v1_dot_token__service__pb2.DeleteTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class CardServiceStub:
     """What the rest of the mesh may ask of the vault.
@@ -159,6 +292,11 @@ class CardServiceStub:
                 '/payera.vault.v1.CardService/DescribeToken',
                 request_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DescribeTokenRequest.SerializeToString,
                 response_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DescribeTokenResponse.FromString,
+                _registered_method=True)
+        self.MakePermanent = channel.unary_unary(
+                '/payera.vault.v1.CardService/MakePermanent',
+                request_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.MakePermanentRequest.SerializeToString,
+                response_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.MakePermanentResponse.FromString,
                 _registered_method=True)
         self.Detokenize = channel.unary_unary(
                 '/payera.vault.v1.CardService/Detokenize',
@@ -178,6 +316,13 @@ class CardServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MakePermanent(self, request, context):
+        """Keeps a token for good, since the payment that had it and asked for that has succeeded. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Detokenize(self, request, context):
         """Gives the card itself, for sending it to a PSP. NOT_FOUND when the merchant has no such token.
         """
@@ -192,6 +337,11 @@ def add_CardServiceServicer_to_server(servicer, server):
                     servicer.DescribeToken,
                     request_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DescribeTokenRequest.FromString,
                     response_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.DescribeTokenResponse.SerializeToString,
+            ),
+            'MakePermanent': grpc.unary_unary_rpc_method_handler(
+                    servicer.MakePermanent,
+                    request_deserializer=payera_dot_vault_dot_v1_dot_token__service__pb2.MakePermanentRequest.FromString,
+                    response_serializer=payera_dot_vault_dot_v1_dot_token__service__pb2.MakePermanentResponse.SerializeToString,
             ),
             'Detokenize': grpc.unary_unary_rpc_method_handler(
                     servicer.Detokenize,
@@ -227,6 +377,33 @@ class CardService:
             '/payera.vault.v1.CardService/DescribeToken',
             payera_dot_vault_dot_v1_dot_token__service__pb2.DescribeTokenRequest.SerializeToString,
             payera_dot_vault_dot_v1_dot_token__service__pb2.DescribeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MakePermanent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.vault.v1.CardService/MakePermanent',
+            payera_dot_vault_dot_v1_dot_token__service__pb2.MakePermanentRequest.SerializeToString,
+            payera_dot_vault_dot_v1_dot_token__service__pb2.MakePermanentResponse.FromString,
             options,
             channel_credentials,
             insecure,

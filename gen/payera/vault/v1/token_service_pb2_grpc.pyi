@@ -37,6 +37,14 @@ class TokenServiceStub:
     """Keeps a card and answers with a token for it. Safe to call from a browser with a publishable key."""
     GetToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.GetTokenRequest, _token_service_pb2.Token]
     """Reads a token of the calling merchant: what may be shown of the card."""
+    ListTokens: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.ListTokensRequest, _token_service_pb2.ListTokensResponse]
+    """Lists the tokens of one customer, newest first."""
+    UpdateToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.UpdateTokenRequest, _token_service_pb2.Token]
+    """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+    is. What is left out stays as it is.
+    """
+    DeleteToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.DeleteTokenRequest, _token_service_pb2.DeleteTokenResponse]
+    """Destroys a token and the card behind it. There is no way back; payments made with it stay, and can be refunded."""
 
 @_typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
@@ -47,6 +55,14 @@ class TokenServiceAsyncStub(TokenServiceStub):
     """Keeps a card and answers with a token for it. Safe to call from a browser with a publishable key."""
     GetToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.GetTokenRequest, _token_service_pb2.Token]  # type: ignore[assignment]
     """Reads a token of the calling merchant: what may be shown of the card."""
+    ListTokens: _aio.UnaryUnaryMultiCallable[_token_service_pb2.ListTokensRequest, _token_service_pb2.ListTokensResponse]  # type: ignore[assignment]
+    """Lists the tokens of one customer, newest first."""
+    UpdateToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.UpdateTokenRequest, _token_service_pb2.Token]  # type: ignore[assignment]
+    """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+    is. What is left out stays as it is.
+    """
+    DeleteToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.DeleteTokenRequest, _token_service_pb2.DeleteTokenResponse]  # type: ignore[assignment]
+    """Destroys a token and the card behind it. There is no way back; payments made with it stay, and can be refunded."""
 
 class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
     """Turns cards into tokens for merchants and their shoppers' browsers."""
@@ -67,6 +83,32 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_token_service_pb2.Token, _abc.Awaitable[_token_service_pb2.Token]]:
         """Reads a token of the calling merchant: what may be shown of the card."""
 
+    @_abc_1.abstractmethod
+    def ListTokens(
+        self,
+        request: _token_service_pb2.ListTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.ListTokensResponse, _abc.Awaitable[_token_service_pb2.ListTokensResponse]]:
+        """Lists the tokens of one customer, newest first."""
+
+    @_abc_1.abstractmethod
+    def UpdateToken(
+        self,
+        request: _token_service_pb2.UpdateTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.Token, _abc.Awaitable[_token_service_pb2.Token]]:
+        """Changes the expiry of a token's card, when the issuer sent the shopper the same number with another one, or names the customer whose card it
+        is. What is left out stays as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteToken(
+        self,
+        request: _token_service_pb2.DeleteTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.DeleteTokenResponse, _abc.Awaitable[_token_service_pb2.DeleteTokenResponse]]:
+        """Destroys a token and the card behind it. There is no way back; payments made with it stay, and can be refunded."""
+
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class CardServiceStub:
@@ -78,6 +120,8 @@ class CardServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CardServiceAsyncStub: ...
     DescribeToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.DescribeTokenRequest, _token_service_pb2.DescribeTokenResponse]
     """Tells what may be shown of a merchant's card. NOT_FOUND when the merchant has no such token."""
+    MakePermanent: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.MakePermanentRequest, _token_service_pb2.MakePermanentResponse]
+    """Keeps a token for good, since the payment that had it and asked for that has succeeded. Safe to repeat."""
     Detokenize: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.DetokenizeRequest, _token_service_pb2.DetokenizeResponse]
     """Gives the card itself, for sending it to a PSP. NOT_FOUND when the merchant has no such token."""
 
@@ -88,6 +132,8 @@ class CardServiceAsyncStub(CardServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     DescribeToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.DescribeTokenRequest, _token_service_pb2.DescribeTokenResponse]  # type: ignore[assignment]
     """Tells what may be shown of a merchant's card. NOT_FOUND when the merchant has no such token."""
+    MakePermanent: _aio.UnaryUnaryMultiCallable[_token_service_pb2.MakePermanentRequest, _token_service_pb2.MakePermanentResponse]  # type: ignore[assignment]
+    """Keeps a token for good, since the payment that had it and asked for that has succeeded. Safe to repeat."""
     Detokenize: _aio.UnaryUnaryMultiCallable[_token_service_pb2.DetokenizeRequest, _token_service_pb2.DetokenizeResponse]  # type: ignore[assignment]
     """Gives the card itself, for sending it to a PSP. NOT_FOUND when the merchant has no such token."""
 
@@ -101,6 +147,14 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_token_service_pb2.DescribeTokenResponse, _abc.Awaitable[_token_service_pb2.DescribeTokenResponse]]:
         """Tells what may be shown of a merchant's card. NOT_FOUND when the merchant has no such token."""
+
+    @_abc_1.abstractmethod
+    def MakePermanent(
+        self,
+        request: _token_service_pb2.MakePermanentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_service_pb2.MakePermanentResponse, _abc.Awaitable[_token_service_pb2.MakePermanentResponse]]:
+        """Keeps a token for good, since the payment that had it and asked for that has succeeded. Safe to repeat."""
 
     @_abc_1.abstractmethod
     def Detokenize(

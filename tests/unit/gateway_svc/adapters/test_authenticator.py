@@ -135,8 +135,6 @@ async def test_a_store_that_is_away_is_told_and_not_kept(store: FakeMerchantStor
 
 async def test_an_operators_key_belongs_to_no_merchant(store: FakeMerchantStore, clock: FakeClock) -> None:
     key = new_key(KeyScope.OPERATOR, live=False)
-    await store.create_api_key(
-        NewApiKey("key_1", None, KeyScope.OPERATOR, live=False, prefix=key.prefix, sha256=key.sha256)
-    )
+    store.add_key(NewApiKey("key_1", None, KeyScope.OPERATOR, live=False, prefix=key.prefix, sha256=key.sha256))
     record = await CachingAuthenticator(store, monotonic=clock.monotonic).look_up(key.sha256)
     assert record == KeyRecord(Principal("", KeyScope.OPERATOR, "key_1", live=False), revoked=False)

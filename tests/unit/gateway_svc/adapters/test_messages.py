@@ -3,12 +3,16 @@
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from payera.gateway.v1 import payment_pb2
 
 from gateway_svc.adapters.grpc.messages import api_key_message, merchant_message, payment_message, refund_message
+from gateway_svc.application.keep_tokens import token_to_keep
+from gateway_svc.application.views import payment_of
 from gateway_svc.domain.decline_messages import decline_message
 from gateway_svc.domain.outcome import Check, Checks, Outcome, OutcomeKind
 from gateway_svc.domain.payment import ModificationKind
+from tests.fakes.gateway.peers import CARD
 from tests.unit.gateway_svc.application.rig import MERCHANT, TOKEN, Rig
 
 Payment, Attempt, Capture, Refund = payment_pb2.Payment, payment_pb2.Attempt, payment_pb2.Capture, payment_pb2.Refund
@@ -41,6 +45,24 @@ async def test_a_payment_is_shown_whole(rig: Rig) -> None:
     assert (attempt.psp_reference, attempt.route_reason) == ("psp_1", "rank 1")
     assert not attempt.HasField("decline")
     assert attempt.HasField("create_time")
+
+
+async def test_everything_that_may_be_shown_of_a_card_is_shown(rig: Rig) -> None:
+    payment = payment_message((await rig.pay(store_card=True)).view)
+    assert payment.store_card
+    assert MessageToDict(payment.card, preserving_proto_field_name=True) == CARD
+
+
+async def test_a_payment_from_before_cards_had_more_to_show_is_read_without_it(rig: Rig) -> None:
+    view = dict((await rig.pay()).view)
+    view["card"] = {name: CARD[name] for name in ("brand", "last4", "bin", "exp_month", "exp_year")}
+    del view["store_card"], view["code_required"]
+    payment = payment_message(view)
+    assert (payment.card.last4, list(payment.card.networks)) == ("1111", [])
+    assert (payment.card.funding, payment.card.issuer_country) == ("unknown", "")
+    assert not payment.store_card
+    assert not payment_of(view).code_required
+    assert token_to_keep(view) is None
 
 
 async def test_a_decline_is_told_with_a_sentence(rig: Rig) -> None:
@@ -126,7 +148,10 @@ async def test_a_payment_of_a_list_is_shown_without_its_parts(rig: Rig) -> None:
 
 
 def test_merchants_and_keys_are_shown() -> None:
-    merchant = merchant_message({"id": "mer_1", "name": "Shop", "created_us": 5_000_001})
+    shop = {"id": "mer_1", "name": "Shop", "card_code_required": True, "created_us": 5_000_001}
+    merchant = merchant_message(shop)
+    assert merchant.card_code_required
+    assert not merchant_message(shop | {"card_code_required": False}).card_code_required
     assert (merchant.id, merchant.name, merchant.create_time.ToMicroseconds()) == ("mer_1", "Shop", 5_000_001)
     view: dict[str, Any] = {"id": "key_1", "merchant_id": "mer_1", "scope": 2, "live": True, "prefix": "sk_live_abcd"}
     key = api_key_message(view | {"created_us": 1, "revoked_us": None}, "sk_live_abcdefgh")

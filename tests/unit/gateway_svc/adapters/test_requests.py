@@ -48,6 +48,14 @@ def test_the_hash_is_of_rpc_and_content_whatever_the_order_of_pairs() -> None:
     assert money_call("payera.gateway.v1.PaymentService/VoidPayment", request(**pairs)).request_hash != one
 
 
+@pytest.mark.usefixtures("called")
+def test_a_payment_that_keeps_its_card_is_another_one() -> None:
+    plain, keeping = request(), request()
+    keeping.store_card = True
+    assert money_call(RPC, keeping).request_hash != money_call(RPC, plain).request_hash
+    assert (payment_wish(plain).store_card, payment_wish(keeping).store_card) == (False, True)
+
+
 @pytest.mark.parametrize("principal", [None, Principal("", KeyScope.OPERATOR, "key_1", live=False)])
 def test_without_a_merchants_key_nothing_is_read(principal: Principal | None) -> None:
     with serving(context(principal)), pytest.raises(Refusal) as caught:

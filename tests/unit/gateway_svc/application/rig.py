@@ -8,6 +8,7 @@ from gateway_svc.application.budget import Timing
 from gateway_svc.application.calls import MoneyCall
 from gateway_svc.application.create_payment import CreatePayment, PaymentWish
 from gateway_svc.application.inline_driver import Answer, Environment, InlineDriver
+from gateway_svc.application.keep_tokens import KeepToken, TellAtOnce
 from gateway_svc.application.modify_payment import ModificationWish, ModifyPayment
 from gateway_svc.application.sections import CriticalSections
 from gateway_svc.domain.payment import CaptureMethod, ModificationKind
@@ -21,6 +22,7 @@ from tests.fakes.gateway.peers import (
     FakeLogger,
     FakePspConnectors,
     FakeRouter,
+    FakeTokenVault,
 )
 
 MERCHANT = "mer_01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -38,16 +40,23 @@ class Rig:
     connectors: FakePspConnectors = field(default_factory=FakePspConnectors)
     router: FakeRouter = field(default_factory=FakeRouter)
     tokens: FakeCardTokens = field(default_factory=lambda: FakeCardTokens({TOKEN}))
+    vault: FakeTokenVault = field(default_factory=FakeTokenVault)
     durable: FakeDurableDriver = field(default_factory=FakeDurableDriver)
     logger: FakeLogger = field(default_factory=FakeLogger)
 
     def __post_init__(self) -> None:
         self.store = FakePaymentStore(merchants={MERCHANT}, clock=self.clock.monotonic)
         self.sections = CriticalSections(self.logger, sections_max=self.sections_max)
-        environment = Environment(
-            self.timing, CrashPoints(self.crash_directory), self.logger, self.clock.monotonic, self.clock.sleep
-        )
+        crash_points = CrashPoints(self.crash_directory)
+        environment = Environment(self.timing, crash_points, self.logger, self.clock.monotonic, self.clock.sleep)
         driver = InlineDriver(self.store, self.sections, environment)
+        self.keep = KeepToken(
+            vault=self.vault,
+            store=self.store,
+            after_keep=lambda: crash_points.reach("gateway.after_keep"),
+            logger=self.logger,
+        )
+        self.tell = TellAtOnce(self.keep, self.sections)
         self.create = CreatePayment(
             driver=driver,
             store=self.store,
@@ -55,17 +64,19 @@ class Rig:
             router=self.router,
             connectors=self.connectors,
             durable=self.durable,
+            tell=self.tell,
         )
         self.modify = ModifyPayment(driver=driver, store=self.store, connectors=self.connectors, durable=self.durable)
 
     def call(self, key: str = "", *, seconds: float = 15, body: bytes = b"body") -> MoneyCall:
         return MoneyCall(MERCHANT, key or new_id("key"), hashlib.sha256(body).digest(), self.clock.now + seconds)
 
-    async def pay(self, key: str = "", *, seconds: float = 15, manual: bool = False) -> Answer:
+    async def pay(
+        self, key: str = "", *, seconds: float = 15, manual: bool = False, store_card: bool = False
+    ) -> Answer:
         method = CaptureMethod.MANUAL if manual else CaptureMethod.AUTOMATIC
-        return await self.create.execute(
-            self.call(key, seconds=seconds), PaymentWish(1050, "EUR", TOKEN, capture_method=method)
-        )
+        wish = PaymentWish(1050, "EUR", TOKEN, capture_method=method, store_card=store_card)
+        return await self.create.execute(self.call(key, seconds=seconds), wish)
 
     async def paid(self, *, manual: bool = False) -> str:
         """Give the id of a payment that went through, with nothing of it left in the fakes' notes."""

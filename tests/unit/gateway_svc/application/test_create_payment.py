@@ -34,6 +34,14 @@ async def test_an_approved_payment_is_begun_sent_and_recorded_once(rig: Rig) -> 
     assert answer.view == await rig.store.get_payment(MERCHANT, rig.only_payment)
 
 
+@pytest.mark.parametrize("on_file", [False, True])
+async def test_the_code_of_a_card_on_file_is_not_required(rig: Rig, *, on_file: bool) -> None:
+    rig.store.need_codes.add(MERCHANT)
+    if on_file:
+        rig.tokens.on_file.add(TOKEN)
+    assert (await rig.pay()).view["code_required"] is not on_file
+
+
 async def test_a_manual_payment_is_authorized(rig: Rig) -> None:
     answer = await rig.pay(manual=True)
     assert (answer.view["status"], answer.view["amount_captured"]) == ("AUTHORIZED", 0)
@@ -89,7 +97,9 @@ async def test_a_wrong_amount_comes_before_a_card_number_and_that_before_the_tok
 
 
 @pytest.mark.parametrize("peer", ["vault", "router"])
-@pytest.mark.parametrize("reason", [Reason.UNAVAILABLE, Reason.TOKEN_NOT_FOUND, Reason.NO_ELIGIBLE_ACCOUNT])
+@pytest.mark.parametrize(
+    "reason", [Reason.UNAVAILABLE, Reason.TOKEN_NOT_FOUND, Reason.TOKEN_USED, Reason.NO_ELIGIBLE_ACCOUNT]
+)
 async def test_what_vault_or_router_refuse_begins_nothing(rig: Rig, peer: str, reason: Reason) -> None:
     refusal = Refusal(reason)
     if peer == "vault":
@@ -116,6 +126,15 @@ async def test_a_repeat_after_the_token_was_deleted_gets_the_first_answer(rig: R
     rig.tokens.tokens.clear()
     again = await rig.pay("key")
     assert (again.view, again.replayed) == (first.view, True)
+
+
+async def test_a_repeat_gets_the_first_answer_although_its_token_has_that_payment(rig: Rig) -> None:
+    first = await rig.pay("key")
+    rig.tokens.refusal = Refusal(Reason.TOKEN_USED, token_id=TOKEN)
+    again = await rig.pay("key")
+    assert (again.view, again.replayed) == (first.view, True)
+    assert (await refusal_of(rig.pay())).reason is Reason.TOKEN_USED
+    assert len(rig.connectors.sent) == 1
 
 
 @pytest.mark.parametrize("down", [False, True])
@@ -177,7 +196,9 @@ async def test_a_payment_under_review_is_not_handed_over_again(rig: Rig) -> None
     ("outcome", "status", "attempt_status"),
     [
         (Outcome(OutcomeKind.DECLINED, code="lost_card"), "DECLINED", "DECLINED"),
+        (Outcome(OutcomeKind.DECLINED, code="cvc_required"), "DECLINED", "DECLINED"),
         (Outcome(OutcomeKind.NOT_SENT, code="token_unusable"), "FAILED", "NOT_SENT"),
+        (Outcome(OutcomeKind.NOT_SENT, code="token_used"), "FAILED", "NOT_SENT"),
     ],
 )
 async def test_a_definite_no_is_an_ordinary_answer(

@@ -15,6 +15,7 @@ from mesh.identifiers import new_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.gateway.merchant_store import FakeMerchantStore
+from tests.fakes.gateway.peers import FakeLogger
 from tests.unit.gateway_svc.application.rig import MERCHANT, Rig
 
 ALL = PaymentFilters()
@@ -121,7 +122,7 @@ async def test_one_payment_or_refund_is_read_by_its_id(rig: Rig) -> None:
     assert ids(await read.refunds(MERCHANT, "", 0, "")) == [refund.view["id"]]
 
 
-@pytest.mark.parametrize("wrong", ["nonsense", "pay_\x00", new_id("pay")])
+@pytest.mark.parametrize("wrong", ["nonsense", "pay_\x00", "pay_01K8B9ZZZZZZZZZZZZZZZZZZZZ"])
 async def test_what_is_not_there_is_not_found(rig: Rig, wrong: str) -> None:
     read = ReadPayments(rig.store)
     assert await reason_of(read.payment(MERCHANT, wrong)) is Reason.PAYMENT_NOT_FOUND
@@ -131,7 +132,7 @@ async def test_what_is_not_there_is_not_found(rig: Rig, wrong: str) -> None:
 
 async def test_merchants_are_created_read_and_paged() -> None:
     store = FakeMerchantStore()
-    manage = ManageMerchants(store, store)
+    manage = ManageMerchants(store, store, FakeLogger())
     made = [await manage.create_merchant(f"Shop {number}") for number in range(3)]
     assert await manage.merchant(made[0]["id"]) == made[0]
     first = await manage.merchants(2, "")
@@ -144,7 +145,7 @@ async def test_merchants_are_created_read_and_paged() -> None:
 
 async def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
     store = FakeMerchantStore()
-    manage = ManageMerchants(store, store)
+    manage = ManageMerchants(store, store, FakeLogger())
     merchant_id = (await manage.create_merchant("Shop"))["id"]
     created = await manage.create_api_key(merchant_id, KeyScope.PUBLISHABLE, live=True)
     assert created.text.startswith("pk_live_")
@@ -161,3 +162,19 @@ async def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
     ):
         assert await reason_of(call) is Reason.MERCHANT_NOT_FOUND
     assert await reason_of(manage.revoke_api_key("nonsense")) is Reason.API_KEY_NOT_FOUND
+
+
+async def test_a_merchants_settings_are_replaced_and_it_is_written_down_who_did_it() -> None:
+    store, logger = FakeMerchantStore(), FakeLogger()
+    manage = ManageMerchants(store, store, logger)
+    merchant = await manage.create_merchant("Shop")
+    assert merchant["card_code_required"] is False
+    configured = await manage.configure_merchant(merchant["id"], card_code_required=True, changed_by="key_7")
+    assert configured == dict(merchant) | {"card_code_required": True}
+    assert await manage.merchant(merchant["id"]) == configured
+    told = {"merchant_id": merchant["id"], "card_code_required": True, "changed_by": "key_7"}
+    assert logger.events == [("info", "merchant configured", told)]
+    for wrong in ("nonsense", new_id("mer")):
+        refused = manage.configure_merchant(wrong, card_code_required=True, changed_by="key_7")
+        assert await reason_of(refused) is Reason.MERCHANT_NOT_FOUND
+    assert len(logger.events) == 1

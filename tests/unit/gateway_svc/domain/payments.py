@@ -88,6 +88,7 @@ def open_payments(draw: st.DrawFn) -> Payment:
         *attempts,
         accounts=draw(st.integers(len(attempts), MAX_ATTEMPTS + 2)),
         capture_method=draw(st.sampled_from(CaptureMethod)),
+        code_required=draw(st.booleans()),
     )
 
 

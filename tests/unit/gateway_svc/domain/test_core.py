@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway_svc.domain.cascade_policy import CASCADE_BY_CODE, MAX_ATTEMPTS, Cascade, may_cascade
 from gateway_svc.domain.core import (
+    CODES_OF_THE_TOKEN,
     NOBODY_KNOWS,
     OPEN_ATTEMPTS,
     OPEN_MODIFICATIONS,
@@ -119,6 +120,7 @@ def test_a_cascade_follows_a_cascadable_decline_or_an_unsent_call_only(
         assert last.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT}
         if last.status is AttemptStatus.DECLINED:
             assert CASCADE_BY_CODE.get(last.code, Cascade.NEVER) is not Cascade.NEVER
+            assert not after.code_required
         assert step.ordinal == len(after.attempts) + 1 <= MAX_ATTEMPTS
         assert step.account not in {each.account for each in after.attempts}
         assert step.account in {candidate.account for candidate in after.candidates}
@@ -248,6 +250,48 @@ def test_what_may_still_be_sent_is_recorded_as_unknown_before_it_is_repeated() -
     assert judged(doubted, unsent, asked=False).attempts[-1].status is AttemptStatus.UNKNOWN
     assert next_modification_step(modification(), repeated_only) == Doubt()
     assert next_modification_step(modification(ModificationStatus.UNKNOWN), repeated_only) == Repeat(200)
+
+
+@pytest.mark.parametrize("code", ["do_not_honor", "issuer_unavailable", "psp_unavailable"])
+def test_where_the_code_is_required_the_first_decline_ends_the_payment(code: str) -> None:
+    """The vault gave the code for the attempt that was declined: another PSP would have to be asked without it."""
+    declined = Outcome(OutcomeKind.DECLINED, psp_reference="psp_1", code=code)
+    assert isinstance(next_step(judged(payment(), declined, asked=False), ASKED_BY_REFERENCE), StartAttempt)
+    after = judged(payment(code_required=True), declined, asked=False)
+    assert after.status is PaymentStatus.DECLINED
+    assert next_step(after, ASKED_BY_REFERENCE) == Done()
+
+
+def test_where_the_code_is_required_a_call_that_was_not_sent_still_moves_on() -> None:
+    """Mostly the vault was not asked; where it was, the next account's connector says that the code is gone."""
+    unsent = Outcome(OutcomeKind.NOT_SENT, code="connectors_unavailable")
+    after = judged(payment(code_required=True), unsent, asked=False)
+    assert next_step(after, ASKED_BY_REFERENCE) == StartAttempt(2, "psp_2", "ranked")
+
+
+@pytest.mark.parametrize("code_required", [False, True])
+@pytest.mark.parametrize("psp_reference", ["", "psp_1"])
+def test_a_missing_code_ends_the_payment_at_once(psp_reference: str, *, code_required: bool) -> None:
+    missing = Outcome(OutcomeKind.DECLINED, psp_reference=psp_reference, code="cvc_required")
+    after = judged(payment(code_required=code_required), missing, asked=False)
+    assert (after.status, after.attempts[-1].status) == (PaymentStatus.DECLINED, AttemptStatus.DECLINED)
+    assert next_step(after, ASKED_BY_REFERENCE) == Done()
+
+
+def test_a_missing_code_says_nothing_of_a_first_call_that_may_have_been_sent() -> None:
+    missing = Outcome(OutcomeKind.DECLINED, code="cvc_required")
+    begun = payment(attempt(1, AttemptStatus.UNKNOWN, asks=1), code_required=True)
+    assert judged(begun, missing, asked=True).status is PaymentStatus.PROCESSING
+
+
+@pytest.mark.parametrize("code", sorted(CODES_OF_THE_TOKEN))
+def test_a_token_that_can_not_be_used_is_tried_nowhere_else(code: str) -> None:
+    unsent = Outcome(OutcomeKind.NOT_SENT, code=code)
+    after = judged(payment(), unsent, asked=False)
+    assert (after.status, next_step(after, ASKED_BY_REFERENCE)) == (PaymentStatus.FAILED, Done())
+    declined = attempt(1, AttemptStatus.DECLINED, code="do_not_honor")
+    after = judged(payment(declined, attempt(2)), unsent, asked=False)
+    assert after.status is PaymentStatus.DECLINED
 
 
 def test_candidates_are_tried_in_their_order_and_once() -> None:

@@ -1,6 +1,7 @@
 """Rows of the outbox become PaymentEvents with CloudEvents headers."""
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 from payera.events.v1 import payment_event_pb2 as contract
@@ -62,6 +63,16 @@ def test_payment_and_attempt_are_carried_over() -> None:
     assert (decoded.payment.card.last4, decoded.payment.card.exp_year) == ("4242", 2030)
     assert (decoded.attempt.id, decoded.attempt.psp_account, decoded.attempt.raw_code) == ("pay_1_2", "psp_b", "05")
     assert not decoded.HasField("modification")
+
+
+def test_everything_that_may_be_shown_of_the_card_is_carried_over() -> None:
+    more = {"networks": ["visa", "cartes_bancaires"], "funding": "debit", "issuer_country": "FR"}
+    for known, shown in ((more, more), ({}, {"funding": "unknown"})):
+        payment = view(card=view()["card"] | known)
+        data = {"payment": payment, "attempt": None, "modification": None}
+        decoded = contract.PaymentEvent.FromString(message_of(event(1, data=data)).value)
+        card = MessageToDict(decoded.payment.card, preserving_proto_field_name=True)
+        assert card == view()["card"] | shown
 
 
 def test_modification_is_carried_over() -> None:

@@ -1,0 +1,1 @@
+"""Cards between vaults, as encrypted files: `payera cards`."""

@@ -1,0 +1,1 @@
+"""`payera keys`: the vault's keys and their rotation."""

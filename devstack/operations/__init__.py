@@ -1,0 +1,1 @@
+"""What two operators have to approve: `payera operations`."""

@@ -1,0 +1,1 @@
+"""BIN tables from files."""

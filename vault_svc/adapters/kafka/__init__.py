@@ -1,0 +1,1 @@
+"""The heads of the audit's chains on their way to Kafka."""
