@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -103,11 +104,18 @@ class _Producing:
 
     def end(self) -> None:
         """Drop everything and end the thread; blocks for a moment."""
-        self._producer.purge()
-        self._producer.flush(_JOIN_SECONDS)
+        # What is dropped in flight breaks the gap-less guarantee, which is fatal to this producer: as it should be.
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.flush(_JOIN_SECONDS)
+        # Whatever became of that, each message's report has to come, or its batch would be waited for without end.
+        deadline = time.monotonic() + _JOIN_SECONDS
+        while len(self._producer) and time.monotonic() < deadline:
+            self._producer.poll(_POLL_SECONDS)
         self._ending.set()
         self._thread.join(_JOIN_SECONDS)
-        self._producer.close()
+        with suppress(KafkaException):
+            self._producer.close()
 
     def _poll(self) -> None:
         while not self._ending.is_set():

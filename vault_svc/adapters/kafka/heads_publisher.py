@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -116,9 +117,12 @@ class _Producing:
 
     def end(self) -> None:
         """Drop everything; blocks for a moment."""
-        self._producer.purge()
-        self._producer.flush(_CLOSE_SECONDS)
-        self._producer.close()
+        # What is dropped in flight may be fatal to an idempotent producer; it is given up all the same.
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.flush(_CLOSE_SECONDS)
+        with suppress(KafkaException):
+            self._producer.close()
 
     def _fail(self, text: str) -> None:
         if self._fatal:
