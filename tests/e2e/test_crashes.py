@@ -18,7 +18,7 @@ from tests.e2e.support import FINAL, Mesh, until
 
 CASCADE = 410_105
 AMOUNT = 5_000
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 300.0
 
 OPERATIONS = ("create", "capture", "void", "refund")
 GATEWAY_POINTS = ("gateway.before_send", "gateway.after_send", "gateway.after_record")

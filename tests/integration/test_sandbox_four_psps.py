@@ -36,7 +36,7 @@ pytestmark = pytest.mark.integration
 
 PSPS = ("stripe", "adyen", "checkout", "paypal")
 WEBHOOK_SECRET = HMAC_KEY
-SECONDS = 20.0
+SECONDS = 60.0
 ACKNOWLEDGED = {"adyen", "checkout"}
 """PSPs that say later what became of a capture, void or refund."""
 

@@ -24,7 +24,7 @@ from mesh import topics
 from tests.fakes.relay import view
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)

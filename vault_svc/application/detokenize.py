@@ -9,6 +9,7 @@ from vault_svc.application.card_sealing import CardSealer
 from vault_svc.application.data_keys import DataKeys
 from vault_svc.application.describe_token import KnownTokens
 from vault_svc.application.ports.card_store import CardRequest, CardStore, KeyDestroyed, SealedCode, TokenUsed
+from vault_svc.application.ports.key_provider import KeyUnavailableError
 from vault_svc.domain.card import CardDetails, CardSummary
 from vault_svc.domain.sealing import Binding, SealBrokenError, SealedKind, read_code
 from vault_svc.domain.secret_values import CardSecurityCode
@@ -50,8 +51,7 @@ class Detokenize:
         refuse_card_number("merchant_id", request.merchant_id)
         refuse_card_number("payment_id", request.payment_id)
         self.rate.require(request.merchant_id)
-        # The code is gone once it is taken, so what opens it is made sure of before.
-        await self.keys.have_at_hand(request.merchant_id)
+        await self._require_key(request)
         # Whatever else came in place of a token, say a card number by mistake, must not end up in the audit.
         well_formed = is_token_id(request.token_id)
         try:
@@ -75,6 +75,23 @@ class Detokenize:
             raise SealBrokenError(message)
         code = None if taken.code is None else await self._code(request, taken.code)
         return RevealedCard(details=details, code=code, summary=taken.summary)
+
+    async def _require_key(self, request: CardRequest) -> None:
+        """Make sure of what opens the card before it is taken, for the code is gone once it is.
+
+        A code is hardly older than the merchant's newest key. When that can't be had, a card under another still can.
+        """
+        try:
+            await self.keys.have_at_hand(request.merchant_id)
+        except (Refusal, KeyUnavailableError):
+            if not is_token_id(request.token_id):
+                return
+            try:
+                found = await self.store.load_card(request.merchant_id, request.token_id)
+            except KeyDestroyed:
+                found = None
+            if found is not None:
+                await self.keys.for_opening(request.merchant_id, found.data_key)
 
     async def _code(self, request: CardRequest, code: SealedCode) -> CardSecurityCode:
         cipher = await self.keys.for_opening(request.merchant_id, code.data_key)

@@ -14,6 +14,7 @@ from gateway_svc.adapters.kafka.events import EventMessage
 
 _LOGGER: Final = logging.getLogger("payera.kafka")
 _POLL_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = 0.02
 _JOIN_SECONDS: Final = 5.0
 ERRORS_SECONDS: Final = 10.0
 
@@ -79,12 +80,13 @@ class _Producing:
         self._topic = topic
         # Without a logger librdkafka would write to stderr.
         self._producer = Producer({**configuration, "error_cb": _Errors().tell}, logger=_LOGGER)
+        self._batch: _Batch | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
         self._thread.start()
 
     async def publish(self, messages: Sequence[EventMessage]) -> list[bool]:
-        batch = _Batch(len(messages), asyncio.get_running_loop())
+        batch = self._batch = _Batch(len(messages), asyncio.get_running_loop())
         sent = 0
         for message in messages:
             try:
@@ -108,18 +110,25 @@ class _Producing:
         with suppress(KafkaException):
             self._producer.purge()
             self._producer.flush(_JOIN_SECONDS)
-        # Whatever became of that, each message's report has to come, or its batch would be waited for without end.
+        # The polling thread may have reports in hand yet, of messages that Kafka has.
         deadline = time.monotonic() + _JOIN_SECONDS
         while len(self._producer) and time.monotonic() < deadline:
-            self._producer.poll(_POLL_SECONDS)
+            self._ending.wait(_PAUSE_SECONDS)
         self._ending.set()
         self._thread.join(_JOIN_SECONDS)
         with suppress(KafkaException):
             self._producer.close()
+        # A report that never came tells that nothing is certain, and must not be waited for without end.
+        if self._batch is not None:
+            self._batch.give_up()
 
     def _poll(self) -> None:
         while not self._ending.is_set():
-            self._producer.poll(_POLL_SECONDS)
+            try:
+                self._producer.poll(_POLL_SECONDS)
+            except KafkaException:
+                # It failed for good, which it tells at every call; reports of its messages come all the same.
+                self._ending.wait(_PAUSE_SECONDS)
 
 
 class _Batch:
@@ -153,6 +162,10 @@ class _Batch:
             complete = self._reported == expected
         if complete:
             self._wake()
+
+    def give_up(self) -> None:
+        """Wait for no more reports: what was not told as delivered counts as not delivered."""
+        self._wake()
 
     async def acknowledged(self) -> list[bool]:
         """Wait for all reports."""

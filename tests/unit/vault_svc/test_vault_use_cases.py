@@ -15,6 +15,7 @@ from tests.unit.vault_svc.vaults import ACTOR, ADDRESS, MERCHANT, NUMBER, OTHER_
 from vault_svc.application.access_rate import MERCHANTS_MAX, AccessRate
 from vault_svc.application.data_keys import KEY_LIFE_SECONDS
 from vault_svc.application.describe_token import TOKENS_LIFE_SECONDS
+from vault_svc.application.ports.key_store import StoredDataKey
 from vault_svc.application.purge import Purge
 from vault_svc.domain.token import MerchantId, TokenId
 
@@ -68,6 +69,30 @@ async def test_the_key_that_opens_a_code_is_looked_for_before_the_code_is_used_u
         await other.reveal(third.token_id)
     vault.provider.down = False
     assert code_of(await other.reveal(third.token_id)) == "333"
+
+
+async def test_while_the_key_provider_is_down_a_card_under_a_key_in_memory_is_given_though_a_newer_key_is_not() -> None:
+    vault = Vault()
+    token = await vault.keep()
+    other = vault.another()
+    assert code_of(await other.reveal(token.token_id)) == "737"
+    await vault.rotate()
+    other.keys.forget(MERCHANT)
+    vault.provider.down = True
+    assert (await other.reveal(token.token_id)).details.number.reveal() == NUMBER
+    with pytest.raises(Refusal) as caught:
+        await other.reveal(new_id("tok"))
+    assert caught.value.reason is Reason.TOKEN_NOT_FOUND
+
+
+async def test_a_newest_key_that_is_lost_for_good_keeps_no_card_under_another_key_back() -> None:
+    vault = Vault()
+    token = await vault.keep(code="")
+    await vault.rotate()
+    newest = await vault.store.keys.active_data_key(MERCHANT)
+    assert isinstance(newest, StoredDataKey)
+    vault.provider.lose(newest.wrapped)
+    assert (await vault.another().reveal(token.token_id)).details.number.reveal() == NUMBER
 
 
 @pytest.mark.parametrize("field", ["payment_id", "merchant_id"])

@@ -108,8 +108,11 @@ class _Producing:
         except (KafkaException, BufferError) as error:
             raise _ProducerFailedError(f"not taken by the producer: {error}") from error
         deadline = time.monotonic() + DELIVERY_SECONDS
-        while not delivery.known.is_set() and not given_up.is_set() and time.monotonic() < deadline:
-            self._producer.poll(_POLL_SECONDS)
+        try:
+            while not delivery.known.is_set() and not given_up.is_set() and time.monotonic() < deadline:
+                self._producer.poll(_POLL_SECONDS)
+        except KafkaException as error:
+            raise _ProducerFailedError(f"the producer failed for good: {error}") from error
         if not delivery.known.is_set():
             self._fail(f"no answer within {DELIVERY_SECONDS:.0f} seconds")
         if delivery.error is not None:
