@@ -51,8 +51,9 @@ protos: setup ## Bring the Java archives and the contracts of others that ours i
 	@$(BIN)/python -m devstack.downloads
 
 .PHONY: gen
-gen: protos ## Generate gen/ from proto/
+gen: protos ## Generate gen/ from proto/, and what follows from the cascade policy
 	@$(BIN)/python proto/tools/generate.py
+	@$(BIN)/python -m devstack.cascade_policy
 
 .PHONY: test
 test: protos ## Run the tests (T=tests/unit for a part)

@@ -28,6 +28,7 @@ LAZY_COMMANDS: Final = {
     "operations": ("devstack.operations.cli", "operations", "Request and approve what nobody may do alone."),
     "keys": ("devstack.keys.cli", "keys", "Look at the vault's keys, and rotate them."),
     "psp": ("devstack.psp.cli", "psp", "Manage PSP accounts and look at PSPs' webhooks."),
+    "routing": ("devstack.routing.cli", "routing", "Try the router's learning in described worlds."),
     "sandbox": ("devstack.sandbox.cli", "sandbox", "Run the sandbox PSP alone, in a PSP's own wire API."),
     "scan": ("devstack.scan.cli", "scan", "Search for card numbers and codes where they must not be."),
     "demo": ("devstack.demo.cli", "demo", "Show what the gateway does when things go wrong."),

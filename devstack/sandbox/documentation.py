@@ -93,7 +93,8 @@ operation and a `reason`: `amount_exceeds_authorized`, `amount_exceeds_captured`
 ## Test cards
 
 Approved: {{approved}}. So is every other number with a right check digit. A wrong check digit is declined with 14, a past
-expiry with 54. Declined:
+expiry with 54. The gateway holds test cards to the networks' rules too: after a decline with one of Visa's codes of category 1 (41 or 43,
+say) it sends that card nowhere for that merchant any more, so try them with a number of their own. Declined:
 
 | card | network code | reason | Payera's code |
 |---|---|---|---|

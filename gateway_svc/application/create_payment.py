@@ -224,4 +224,5 @@ def _new_payment(
         candidates=candidates,
         store_card=wish.store_card,
         card_on_file=token.on_file,
+        fingerprint=token.fingerprint,
     )

@@ -133,6 +133,8 @@ class InlineDriver:
     async def _drive(self, work: Work, operation: Operation, budget: Budget) -> Answer:
         began = self._environment.monotonic()
         begun = await self._begin(work)
+        if begun.disposition is Disposition.DECLINED and begun.answer is not None:
+            return Answer(begun.answer)
         if begun.disposition not in {Disposition.CREATED, Disposition.STARTED}:
             return await self._continue(work, begun, operation, budget)
         state = _state_of(begun)

@@ -6,9 +6,11 @@ from typing import Final
 
 from gateway_svc.application import page_tokens
 from gateway_svc.application.api_keys import new_key
-from gateway_svc.application.checks import require_texts
+from gateway_svc.application.checks import invalid_field, require_texts
 from gateway_svc.application.ports import ApiKeyStore, Logger, MerchantStore, NewApiKey, View
 from gateway_svc.application.read_payments import Page, page_of
+from gateway_svc.application.views import cascade_view
+from gateway_svc.domain.cascade_policy import CascadeSettings, cascadable_classes, cascadable_codes
 from mesh.context import KeyScope
 from mesh.identifiers import is_id, new_id
 from mesh.reasons import Reason
@@ -40,14 +42,25 @@ class ManageMerchants:
         require_texts((("name", name),))
         return await self._merchants.create_merchant(new_id("mer"), name)
 
-    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool, changed_by: str) -> View:
-        """Replace a merchant's settings; refuses with MERCHANT_NOT_FOUND. `changed_by` is the operator's key id."""
+    async def configure_merchant(
+        self, merchant_id: str, *, card_code_required: bool, cascade: CascadeSettings, changed_by: str
+    ) -> View:
+        """Replace a merchant's settings. `changed_by` is the operator's key id.
+
+        Refuses with MERCHANT_NOT_FOUND, and with INVALID_FIELD for codes and classes of which the policy lets none move
+        on: naming them would change nothing, or switch cascading off unseen.
+        """
         _require_merchant_id(merchant_id)
-        view = await self._merchants.configure_merchant(merchant_id, card_code_required=card_code_required)
+        _require_cascadable(cascade)
+        settings = cascade_view(cascade)
+        view = await self._merchants.configure_merchant(
+            merchant_id, card_code_required=card_code_required, cascade=settings
+        )
         self._logger.info(
             "merchant configured",
             merchant_id=merchant_id,
             card_code_required=card_code_required,
+            cascade=settings,
             changed_by=changed_by,
         )
         return view
@@ -90,6 +103,16 @@ class ManageMerchants:
         if not is_id("key", key_id):
             raise Refusal(Reason.API_KEY_NOT_FOUND, key_id=key_id)
         return await self._keys.revoke_api_key(key_id)
+
+
+def _require_cascadable(settings: CascadeSettings) -> None:
+    named = (
+        ("cascade.codes", settings.codes, cascadable_codes()),
+        ("cascade.classes", settings.classes, cascadable_classes()),
+    )
+    for field_name, values, cascadable in named:
+        if not values <= cascadable:
+            raise invalid_field(field_name, f"may name {', '.join(sorted(cascadable))}; nothing else moves on")
 
 
 def _require_merchant_id(merchant_id: str) -> None:

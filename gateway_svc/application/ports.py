@@ -24,6 +24,7 @@ class Disposition(StrEnum):
     REPLAYED = "REPLAYED"
     IN_FLIGHT = "IN_FLIGHT"
     RESUME = "RESUME"
+    DECLINED = "DECLINED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """A payment to begin; ``amount`` in minor units of ``currency``. A ``card_on_file`` is sent without its code."""
+    """A payment to begin; ``amount`` in minor units of ``currency``. A ``card_on_file`` is sent without its code.
+
+    ``fingerprint`` is the card's at the vault, by which its tries are counted; its token stands in when it has none.
+    """
 
     id: str
     amount: int
@@ -53,6 +57,7 @@ class NewPayment:
     candidates: Sequence[Candidate]
     store_card: bool = False
     card_on_file: bool = False
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,11 @@ class PaymentStore(Protocol):
     """The stored procedures that hold the money rules. Refusals are ``mesh.refusal.Refusal``."""
 
     async def begin_payment(self, operation: Operation, new: NewPayment) -> Begun:
-        """Begin a payment with its first attempt SENDING, or tell what the key already stands for."""
+        """Begin a payment with its first attempt SENDING, or tell what the key already stands for.
+
+        DECLINED when the card's network forbids another try: the payment was created, has ended without any attempt,
+        and the answer tells so.
+        """
         ...
 
     async def begin_modification(self, operation: Operation, new: NewModification) -> Begun:
@@ -106,7 +115,11 @@ class PaymentStore(Protocol):
         ...
 
     async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
-        """Begin a cascade's next attempt; False when it was begun before and may have been sent."""
+        """Begin a cascade's next attempt; False when it was begun before and may have been sent.
+
+        False, too, when the payment has ended instead: the card's network forbids another try, or it began too long
+        ago.
+        """
         ...
 
     async def record_modification(
@@ -204,7 +217,7 @@ class MerchantStore(Protocol):
         """Create a merchant without keys."""
         ...
 
-    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool) -> View:
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool, cascade: View) -> View:
         """Replace a merchant's settings; refuses with MERCHANT_NOT_FOUND."""
         ...
 
@@ -297,10 +310,14 @@ class Router(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DescribedToken:
-    """What may be shown of a token's card, and whether the vault has the token for good: such a card has no code."""
+    """What may be shown of a token's card, and whether the vault has the token for good: such a card has no code.
+
+    ``fingerprint`` is equal for all tokens of one card number of this merchant, empty when the vault has none of it.
+    """
 
     card: Mapping[str, Any]
     on_file: bool = False
+    fingerprint: str = ""
 
 
 class CardTokens(Protocol):

@@ -1,6 +1,9 @@
 """Turns the views of the stored procedures into the core's own types."""
 
+from typing import Any
+
 from gateway_svc.application.ports import View
+from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, CascadeSettings
 from gateway_svc.domain.payment import (
     Attempt,
     AttemptStatus,
@@ -30,11 +33,40 @@ def payment_of(view: View) -> Payment:
         statement_descriptor=view["statement_descriptor"],
         # A key's answer that is older than the field does without it.
         code_required=view.get("code_required", False),
+        brand=str(view["card"].get("brand") or ""),
+        begun_us=view["created_us"],
+        cascade=cascade_settings_of(view.get("cascade", {})),
     )
+
+
+def cascade_settings_of(view: View) -> CascadeSettings:
+    """Read a merchant's cascade settings as recorded; what is left out is not narrowed."""
+    return CascadeSettings(
+        off=view.get("off", False),
+        codes=frozenset(view.get("codes", ())),
+        classes=frozenset(view.get("classes", ())),
+        max_attempts=view.get("max_attempts", MAX_ATTEMPTS),
+    )
+
+
+def cascade_view(settings: CascadeSettings) -> dict[str, Any]:
+    """Give a merchant's cascade settings as they are recorded, JSON: what is not narrowed is left out."""
+    view: dict[str, Any] = {}
+    if settings.off:
+        view["off"] = True
+    if settings.codes:
+        view["codes"] = sorted(settings.codes)
+    if settings.classes:
+        view["classes"] = sorted(settings.classes)
+    if settings.max_attempts < MAX_ATTEMPTS:
+        view["max_attempts"] = settings.max_attempts
+    return view
 
 
 def attempt_of(view: View) -> Attempt:
     """Read an attempt view as the core's attempt."""
+    # A key's answer that is older than the field does without it.
+    details = view.get("details") or {}
     return Attempt(
         id=view["id"],
         ordinal=view["ordinal"],
@@ -47,6 +79,8 @@ def attempt_of(view: View) -> Attempt:
         not_founds=view["not_founds"],
         age_seconds=view.get("age_seconds", 0),
         expected_age_seconds=view.get("expected_age_seconds", 0),
+        network_code=details.get("network_code", ""),
+        advice_code=details.get("advice_code", ""),
     )
 
 

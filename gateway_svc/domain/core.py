@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, may_cascade
+from gateway_svc.domain.cascade_policy import MAX_CASCADE_SECONDS, Decline, max_attempts, may_cascade
 from gateway_svc.domain.outcome import Outcome, OutcomeKind, details_of
 from gateway_svc.domain.payment import (
     Attempt,
@@ -134,7 +134,7 @@ class ModificationVerdict:
 
 def next_candidate(payment: Payment) -> Candidate | None:
     """Return the best-ranked PSP account that was not tried yet, None when there is none or enough were tried."""
-    if len(payment.attempts) >= MAX_ATTEMPTS:
+    if len(payment.attempts) >= max_attempts(payment.cascade):
         return None
     tried = {attempt.account for attempt in payment.attempts}
     return next((candidate for candidate in payment.candidates if candidate.account not in tried), None)
@@ -153,10 +153,7 @@ def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked
         return _verdict(AttemptStatus.APPROVED, approved_status(payment.capture_method), outcome)
     repeated = asked or attempt.asks > 0 or attempt.status is AttemptStatus.PENDING
     if outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=repeated):
-        codes = (*_failure_codes(payment, before=attempt), outcome.code)
-        # The code went with the attempt that was declined: where it is required, another PSP is not asked without it.
-        moves_on = may_cascade(codes) and not payment.code_required and next_candidate(payment) is not None
-        status = PaymentStatus.PROCESSING if moves_on else PaymentStatus.DECLINED
+        status = PaymentStatus.PROCESSING if _moves_on(payment, attempt, outcome) else PaymentStatus.DECLINED
         return _verdict(AttemptStatus.DECLINED, status, outcome)
     if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and not repeated:
         return _verdict(AttemptStatus.NOT_SENT, _status_after_not_sent(payment, attempt, outcome), outcome)
@@ -284,15 +281,35 @@ def _is_definite(decline: Outcome, *, asked: bool) -> bool:
     return not asked or (bool(decline.psp_reference) and decline.code not in CODES_OF_A_REPETITION)
 
 
+def _moves_on(payment: Payment, attempt: Attempt, outcome: Outcome) -> bool:
+    """Tell whether a declined payment goes on to another account, by the rows that held when it began."""
+    earlier = (other for other in payment.attempts if other.ordinal < attempt.ordinal)
+    declines = [
+        Decline(other.code, other.network_code, other.advice_code, payment.brand)
+        for other in earlier
+        if other.status is AttemptStatus.DECLINED
+    ]
+    declines.append(Decline(outcome.code, outcome.network_code, outcome.advice_code, payment.brand))
+    # The code went with the attempt that was declined: where it is required, another PSP is not asked without it.
+    return (
+        not payment.code_required
+        and not _is_late(payment)
+        and may_cascade(declines, payment.begun_us, payment.cascade)
+        and next_candidate(payment) is not None
+    )
+
+
+def _is_late(payment: Payment) -> bool:
+    """Tell whether no further attempt may follow; what passes afterwards the record's procedure sees, and ends it."""
+    return payment.attempts[0].age_seconds > MAX_CASCADE_SECONDS
+
+
 def _status_after_not_sent(payment: Payment, attempt: Attempt, outcome: Outcome) -> PaymentStatus:
-    if outcome.code not in CODES_OF_THE_TOKEN and next_candidate(payment) is not None:
+    moves_on = outcome.code not in CODES_OF_THE_TOKEN and not _is_late(payment)
+    if moves_on and next_candidate(payment) is not None:
         return PaymentStatus.PROCESSING
     declined = any(other.status is AttemptStatus.DECLINED for other in payment.attempts if other.id != attempt.id)
     return PaymentStatus.DECLINED if declined else PaymentStatus.FAILED
-
-
-def _failure_codes(payment: Payment, *, before: Attempt) -> tuple[str, ...]:
-    return tuple(other.code for other in payment.attempts if other.ordinal < before.ordinal)
 
 
 def _verdict(attempt_status: AttemptStatus, payment_status: PaymentStatus, outcome: Outcome) -> AttemptVerdict:

@@ -49,6 +49,9 @@ DECLINE_MESSAGES: Final = MappingProxyType(
         "issuer_suspected_fraud": "The issuer suspects fraud; show the shopper a general refusal only.",
         "security_violation": "The issuer found the card data or the transaction not secure.",
         "blocked_by_risk": "The PSP's risk rules blocked the payment.",
+        # The networks' rules about retries; no PSP was asked.
+        "retry_limit_reached": "The card was tried as often as its network allows for now; no PSP was asked.",
+        "do_not_retry": "The card's network forbids to try this card again; no PSP was asked.",
         # Authentication of the cardholder.
         "authentication_required": "The issuer wants the cardholder to be authenticated first.",
         "authentication_failed": "The cardholder could not be authenticated.",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway_svc.domain.cascade_policy import UNRESTRICTED, CascadeSettings
+
 
 class PaymentStatus(StrEnum):
     """Where a payment stands; docs/architecture.md tells what each means."""
@@ -125,7 +127,8 @@ class Attempt:
 
     ``asks`` counts the syncs and repetitions recorded since it was begun, ``not_founds`` how often in a row the PSP
     said that it knows no such operation, ``age_seconds`` how long ago it was begun, ``expected_age_seconds`` at which
-    age the result of an acknowledged one is expected, 0 when nobody said.
+    age the result of an acknowledged one is expected, 0 when nobody said. ``network_code`` and ``advice_code`` are the
+    card network's, empty when the PSP told none.
     """
 
     id: str
@@ -139,13 +142,17 @@ class Attempt:
     not_founds: int = 0
     age_seconds: int = 0
     expected_age_seconds: int = 0
+    network_code: str = ""
+    advice_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
     """A payment as recorded; ``amount`` in minor units of ``currency``.
 
-    ``code_required`` says that no PSP may be asked without the card's code, which the vault gives once.
+    ``code_required`` says that no PSP may be asked without the card's code, which the vault gives once. ``brand`` is
+    the card's, empty when it is not known, ``begun_us`` when the payment began in microseconds since the epoch,
+    ``cascade`` the merchant's settings of that moment. Without ``attempts`` nobody was asked: a network forbade it.
     """
 
     id: str
@@ -160,6 +167,9 @@ class Payment:
     under_review: bool = False
     statement_descriptor: str = ""
     code_required: bool = False
+    brand: str = ""
+    begun_us: int = 0
+    cascade: CascadeSettings = UNRESTRICTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ class PaymentActivities:
         begun, view = await self._store.begin_attempt(payment.id, step.ordinal, step.account, step.reason)
         payment = payment_of(view)
         if not begun:
-            # Another run of this step began it and may have sent it: the core will have it asked for.
+            # Another run of this step began it and may have sent it: the core will have it asked for. Or the payment
+            # has just ended, as a network's rule or the time forbids another attempt.
             return payment
         self._observer.stepped("payment", "start")
         attempt = next(attempt for attempt in payment.attempts if attempt.ordinal == step.ordinal)

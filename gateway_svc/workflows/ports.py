@@ -14,7 +14,7 @@ class StepStore(Protocol):
         ...
 
     async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
-        """Begin a cascade's next attempt; False when it was begun before and may have been sent."""
+        """Begin a cascade's next attempt; False when it was begun before, or when the payment has ended instead."""
         ...
 
     async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> View:
@@ -48,6 +48,10 @@ class StalledStore(Protocol):
 
     async def purge_idempotency_keys(self, limit: int) -> int:
         """Delete at most ``limit`` expired idempotency keys of final operations, and tell how many."""
+        ...
+
+    async def purge_retries(self, limit: int) -> int:
+        """Forget at most ``limit`` attempts, and cards, that no rule about retries counts any more; tell how many."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Starts the workflows of work that nobody has moved for a while, and deletes idempotency keys that have expired."""
+"""Starts the workflows of work that nobody has moved for a while, and deletes what has expired."""
 
 import asyncio
 from typing import Final
@@ -26,7 +26,7 @@ class SweepActivities:
     async def start_stalled_work(self, order: SweepOrder) -> SweepResult:
         """Start the workflows of what the store hands out; raises the first failure once all others are started.
 
-        What could not be started is handed out again, in its turn. Then purges expired idempotency keys.
+        What could not be started is handed out again, in its turn. Then purges expired idempotency keys and retries.
         """
         with refusals_as_failures():
             stalled = await self._store.stalled_work(order.grace_ms, order.limit)
@@ -41,9 +41,10 @@ class SweepActivities:
             return SweepResult(seen=len(stalled), started=started)
 
     async def _purge(self) -> None:
-        for _ in range(PURGES_MAX):
-            if await self._store.purge_idempotency_keys(PURGED_AT_ONCE) < PURGED_AT_ONCE:
-                return
+        for purge in (self._store.purge_idempotency_keys, self._store.purge_retries):
+            for _ in range(PURGES_MAX):
+                if await purge(PURGED_AT_ONCE) < PURGED_AT_ONCE:
+                    break
 
     async def _start(self, gate: asyncio.Semaphore, kind: str, reference: str) -> None:
         async with gate:

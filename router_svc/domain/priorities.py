@@ -8,37 +8,12 @@ from typing import Final, NewType
 from mesh.currencies import exponent_of
 from mesh.reasons import Reason
 from mesh.refusal import Refusal, Violation
+from router_svc.domain.vocabulary import BRANDS
 
 MerchantId = NewType("MerchantId", str)
 
 PRIORITIES_MAX: Final = 50
 NO_VERSION: Final = 0
-#: The words that the vault has for brands.
-_BRANDS: Final = frozenset(
-    {
-        "amex",
-        "bancontact",
-        "bccard",
-        "carnet",
-        "dankort",
-        "diners",
-        "discover",
-        "elo",
-        "hipercard",
-        "jcb",
-        "mada",
-        "maestro",
-        "mastercard",
-        "mir",
-        "rupay",
-        "troy",
-        "uatp",
-        "unionpay",
-        "unknown",
-        "verve",
-        "visa",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +79,10 @@ def _doubles(priorities: Sequence[Priority]) -> list[Violation]:
 
 
 def _unknown_brands(priorities: Sequence[Priority]) -> list[Violation]:
-    known = ", ".join(sorted(_BRANDS))
+    known = ", ".join(sorted(BRANDS))
     return [
         Violation(f"priorities[{index}].brands[{place}]", f"it must be one of: {known}.")
         for index, priority in enumerate(priorities)
         for place, brand in enumerate(priority.brands)
-        if brand not in _BRANDS
+        if brand not in BRANDS
     ]

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
 from gateway_svc.application.ports import (
@@ -45,7 +46,7 @@ CARD = {
 }
 SUMMARY_KEYS = {
     *("id", "merchant_id", "status", "amount", "currency", "capture_method", "token", "card", "merchant_reference"),
-    *("store_card", "code_required"),
+    *("store_card", "code_required", "cascade"),
     *("description", "metadata", "statement_descriptor", "amount_authorized", "amount_captured", "amount_refunded"),
     *(
         "amount_capture_pending",
@@ -86,8 +87,8 @@ class Store(PaymentStore, TokensToKeep, Protocol):
 class Subject:
     """A store as the servers and as the workers hold it, and a merchant that exists.
 
-    `require_codes` makes that merchant's first payments need the card's code, `make_due` lets the time of all tokens to
-    keep have come.
+    `require_codes` makes that merchant's first payments need the card's code, `narrow` its payments move on less far,
+    `make_due` lets the time of all tokens to keep have come.
     """
 
     store: Store
@@ -96,6 +97,7 @@ class Subject:
     foreign_id: str
     require_codes: Callable[[], Awaitable[None]]
     make_due: Callable[[], Awaitable[None]]
+    narrow: Callable[[dict[str, Any]], Awaitable[None]]
 
     def operation(self, key: str = "", lease_ms: int = 60_000, body: bytes = b"body") -> Operation:
         return Operation(self.merchant_id, key or new_id("key"), hashlib.sha256(body).digest(), lease_ms)
@@ -168,7 +170,10 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         async def let_time_pass() -> None:
             store.tokens.make_due()
 
-        yield Subject(store, store, *merchants, require, let_time_pass)
+        async def narrow_fake(cascade: dict[str, Any]) -> None:
+            store.cascades[merchants[0]] = cascade
+
+        yield Subject(store, store, *merchants, require, let_time_pass, narrow_fake)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     database = Database(server.role_urls["gateway_svc"], pool_size=6, name="test")
@@ -181,10 +186,14 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     async def require_codes() -> None:
         await database.call("gateway.configure_merchant", merchants[0], True)
 
+    async def narrow(cascade: dict[str, Any]) -> None:
+        await database.call("gateway.configure_merchant", merchants[0], False, Jsonb(cascade))
+
     async def make_due() -> None:
         async with await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as administrator:
             await administrator.execute("UPDATE gateway.token_to_keep SET next_try_at = now() - interval '1 second'")
 
-    yield Subject(PostgresPaymentStore(database), PostgresPaymentStore(worker), *merchants, require_codes, make_due)
+    stores = PostgresPaymentStore(database), PostgresPaymentStore(worker)
+    yield Subject(*stores, *merchants, require_codes, make_due, narrow)
     await worker.close()
     await database.close()

@@ -47,7 +47,7 @@ async def refusal_of(call: object) -> Reason:
 async def test_merchants_are_kept_and_listed_newest_first(store: Store) -> None:
     ids = [new_id("mer") for _ in range(3)]
     views = [await store.create_merchant(merchant_id, f"Shop {merchant_id}") for merchant_id in ids]
-    assert set(views[0]) == {"id", "name", "card_code_required", "created_us"}
+    assert set(views[0]) == {"id", "name", "card_code_required", "cascade", "created_us"}
     assert await store.get_merchant(ids[0]) == views[0]
     listed = await store.list_merchants(None, None, 3)
     assert listed == views[::-1]
@@ -93,12 +93,13 @@ async def test_settings_are_replaced_and_shown_wherever_the_merchant_is(store: S
     merchant_id, other_id = new_id("mer"), new_id("mer")
     created = await store.create_merchant(merchant_id, "Shop")
     other = await store.create_merchant(other_id, "Other shop")
-    assert created["card_code_required"] is False
-    configured = await store.configure_merchant(merchant_id, card_code_required=True)
-    assert configured == dict(created) | {"card_code_required": True}
-    assert await store.configure_merchant(merchant_id, card_code_required=True) == configured
+    assert (created["card_code_required"], created["cascade"]) == (False, {})
+    cascade = {"off": True, "codes": ["do_not_honor"], "classes": ["T"], "max_attempts": 2}
+    configured = await store.configure_merchant(merchant_id, card_code_required=True, cascade=cascade)
+    assert configured == dict(created) | {"card_code_required": True, "cascade": cascade}
+    assert await store.configure_merchant(merchant_id, card_code_required=True, cascade=cascade) == configured
     assert await store.get_merchant(merchant_id) == configured
     assert await store.list_merchants(None, None, 2) == [other, configured]
-    assert await store.configure_merchant(merchant_id, card_code_required=False) == created
-    refused = store.configure_merchant(new_id("mer"), card_code_required=True)
+    assert await store.configure_merchant(merchant_id, card_code_required=False, cascade={}) == created
+    refused = store.configure_merchant(new_id("mer"), card_code_required=True, cascade={})
     assert await refusal_of(refused) is Reason.MERCHANT_NOT_FOUND

@@ -26,6 +26,7 @@ from tests.support.postgres import postgres
 __all__ = ["postgres", "subject"]
 
 NOT_SENT = AttemptVerdict(AttemptStatus.NOT_SENT, PaymentStatus.FAILED, code="psp_unavailable")
+SOFT = replace(DECLINED, code="insufficient_funds")
 MOVING_ON = replace(DECLINED, payment_status=PaymentStatus.PROCESSING, code="do_not_honor")
 
 
@@ -173,7 +174,7 @@ class TestCodes:
         assert (await subject.begun(card_on_file=True, store_card=True))["code_required"] is False
         assert (await subject.begun())["code_required"] is True
 
-    @pytest.mark.parametrize(("store_card", "verdict"), [(True, DECLINED), (False, APPROVED)])
+    @pytest.mark.parametrize(("store_card", "verdict"), [(True, SOFT), (False, APPROVED)])
     async def test_a_card_that_is_not_kept_needs_its_code_again(
         self, subject: Subject, verdict: AttemptVerdict, *, store_card: bool
     ) -> None:

@@ -93,6 +93,8 @@ DECIMAL = "is a decimal number; numbers are integers, and amounts are in minor u
         ("/v1/payments", "store_card", '"yes"', NO_BOOLEAN),
         ("/v1/payments", "store_card", '"false"', NO_BOOLEAN),
         ("/v1/merchants/mer_1:configure", "card_code_required", '"no"', NO_BOOLEAN),
+        ("/v1/merchants/mer_1:configure", "off", '"no"', NO_BOOLEAN),
+        ("/v1/merchants/mer_1:configure", "max_attempts", '"02"', NO_INTEGER),
         ("/v1/controlled_operations", "key_version", '"+1"', NO_INTEGER),
         ("/v1/vault_keys:rotate", "older_than_days", '"010"', NO_INTEGER),
         ("/v1/vault_keys:rotate", "older_than_days", "1.5", DECIMAL),

@@ -1,6 +1,7 @@
 """Idempotency keys are forgotten once their time is over, and only when their operation is final."""
 
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,6 +19,11 @@ async def nothing() -> None:
     """Stand for what this test has no use for."""
 
 
+async def narrow(settings: dict[str, Any]) -> None:
+    """Stand for narrowing, which is not needed here."""
+    del settings
+
+
 @pytest.mark.integration
 async def test_the_worker_purges_what_is_expired_and_final(postgres: PostgresServer) -> None:
     gateway = Database(postgres.role_urls["gateway_svc"], pool_size=2, name="test")
@@ -28,7 +34,7 @@ async def test_the_worker_purges_what_is_expired_and_final(postgres: PostgresSer
         merchant_id = new_id("mer")
         await gateway.call("gateway.create_merchant", merchant_id, "Test")
         store = PostgresPaymentStore(gateway)
-        subject = Subject(store, PostgresPaymentStore(worker), merchant_id, "", nothing, nothing)
+        subject = Subject(store, PostgresPaymentStore(worker), merchant_id, "", nothing, nothing, narrow)
         settled = await subject.begun(subject.operation("settled"))
         await store.record_attempt(settled["id"], f"{settled['id']}_1", APPROVED, asked=False)
         await subject.begun(subject.operation("open"))

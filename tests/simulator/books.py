@@ -1,9 +1,10 @@
 """The database as the simulator sees it: the stored procedures' rules in memory, each call a transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway_svc.domain.cascade_policy import MAX_CASCADE_SECONDS, UNRESTRICTED, CascadeSettings, Decline, max_attempts
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.payment import (
     ATTEMPT_TRANSITIONS,
@@ -19,8 +20,11 @@ from gateway_svc.domain.payment import (
     Payment,
     PaymentStatus,
 )
+from tests.fakes.gateway.retries import Retries, Tried
 
 KEEP_GRACE_MS = 5_000
+EPOCH_US = 1_795_680_000_000_000
+"""2026-11-26, where the simulated time begins."""
 OPEN_ATTEMPT = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
 OPEN_MODIFICATION = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING})
 
@@ -48,6 +52,7 @@ class Row:
     key_of: dict[str, str] = field(default_factory=dict)
     events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     store_card: bool = False
+    card: str = ""
 
     def pending(self, kind: ModificationKind) -> int:
         """Sum of what is under way of one kind, in minor units."""
@@ -79,6 +84,39 @@ class KeyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """A card of a simulated world."""
+
+    name: str
+    brand: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A payment to begin; ``accounts`` in the router's order."""
+
+    amount: int
+    method: CaptureMethod
+    accounts: tuple[str, ...]
+    card: Card
+    store_card: bool = False
+    code_required: bool = False
+    cascade: CascadeSettings = UNRESTRICTED
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One attempt that was begun (no status) or that ended, in the order of the record; for those who check."""
+
+    payment_id: str
+    attempt_id: str
+    ordinal: int
+    status: AttemptStatus | None
+    decline: Decline
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """What a key made of a call."""
 
@@ -89,52 +127,56 @@ class Begun:
 
 
 class Books:
-    """Payments, keys, ledger and events of one simulated world; not ``guarded`` is a planted bug."""
+    """Payments, keys, ledger and events of one simulated world; not ``guarded`` or ``ending`` are planted bugs."""
 
-    def __init__(self, clock: Callable[[], int], *, guarded: bool = True) -> None:
+    def __init__(
+        self, clock: Callable[[], int], retries: Retries, *, guarded: bool = True, ending: bool = True
+    ) -> None:
         self._now = clock
+        self._retries = retries
         self._guarded = guarded
+        self._ending = ending
+        self.moves: list[Move] = []
         self.rows: dict[str, Row] = {}
         self.keys: dict[str, KeyRow] = {}
         self.ledger: list[tuple[str, str, str, int]] = []
         self.to_keep: dict[str, int] = {}
 
-    def begin_payment(
-        self,
-        key: str,
-        request_hash: str,
-        payment_id: str,
-        amount: int,
-        method: CaptureMethod,
-        accounts: Sequence[str],
-        lease_ms: int,
-        *,
-        store_card: bool = False,
-        code_required: bool = False,
-    ) -> Begun:
-        """Begin a payment with its first attempt SENDING, or tell what the key stands for."""
+    def begin_payment(self, key: str, request_hash: str, payment_id: str, order: Order, lease_ms: int) -> Begun:
+        """Begin a payment with its first attempt SENDING, or tell what the key stands for.
+
+        DECLINED when the card's network forbids another try: the payment has ended without any attempt.
+        """
         known = self._known(key, request_hash, lease_ms)
         if known is not None:
             return known
-        candidates = tuple(Candidate(account, f"priority {place}") for place, account in enumerate(accounts, 1))
-        attempt = Attempt(f"{payment_id}_1", 1, accounts[0], AttemptStatus.SENDING)
+        candidates = tuple(Candidate(account, f"priority {place}") for place, account in enumerate(order.accounts, 1))
         payment = Payment(
             id=payment_id,
             merchant_id="mer_1",
             status=PaymentStatus.PROCESSING,
-            amount=amount,
+            amount=order.amount,
             currency="EUR",
-            capture_method=method,
+            capture_method=order.method,
             token="tok_1",
-            attempts=(attempt,),
+            attempts=(),
             candidates=candidates,
-            code_required=code_required,
+            code_required=order.code_required,
+            brand=order.card.brand,
+            begun_us=self._now_us(),
+            cascade=order.cascade,
         )
-        row = Row(payment, self._now(), self._now(), begun_ms={attempt.id: self._now()}, key_of={payment_id: key})
-        row.store_card = store_card
+        row = Row(payment, self._now(), self._now(), key_of={payment_id: key})
+        row.store_card, row.card = order.store_card, order.card.name
         self.rows[payment_id] = row
         self.keys[key] = KeyRow(request_hash, payment_id, payment_id, self._now() + lease_ms)
+        refusal = self._retries.begin(self._tried(row, 1, order.accounts[0]))
+        if not refusal:
+            self._add_attempt(row, 1, order.accounts[0])
         self._emit(row, "PAYMENT_CREATED")
+        if refusal:
+            self._end_unsent(row)
+            return Begun("DECLINED", payment_id, payment_id, self.keys[key].answer)
         return Begun("CREATED", payment_id, payment_id)
 
     def release_lease(self, key: str) -> None:
@@ -151,7 +193,7 @@ class Books:
         return replace(row.payment, attempts=aged)
 
     def begin_attempt(self, payment_id: str, ordinal: int, account: str) -> bool:
-        """Begin a cascade's next attempt; False when it stands there already."""
+        """Begin a cascade's next attempt; False when it stands there already, or when the payment has ended instead."""
         row = self.rows[payment_id]
         existing = next((a for a in row.payment.attempts if a.ordinal == ordinal), None)
         if (existing is not None and existing.account == account) or row.payment.under_review:
@@ -161,12 +203,16 @@ class Books:
             row.payment.status is not PaymentStatus.PROCESSING
             or any(a.status in OPEN_ATTEMPT or a.status is AttemptStatus.APPROVED for a in row.payment.attempts)
             or ordinal != len(row.payment.attempts) + 1
+            or ordinal > max_attempts(row.payment.cascade)
             or account in tried
         ):
             raise IllegalTransition(f"attempt {ordinal} of {payment_id} at {account}")
-        attempt = Attempt(f"{payment_id}_{ordinal}", ordinal, account, AttemptStatus.SENDING)
-        row.payment = replace(row.payment, attempts=(*row.payment.attempts, attempt))
-        row.begun_ms[attempt.id] = self._now()
+        late = self._now() - row.created_ms > MAX_CASCADE_SECONDS * 1000
+        if late or self._retries.begin(self._tried(row, ordinal, account)):
+            if self._ending:
+                self._end_unsent(row)
+            return False
+        self._add_attempt(row, ordinal, account)
         self._emit(row, "ATTEMPT_STARTED")
         return True
 
@@ -177,20 +223,15 @@ class Books:
         row.updated_ms = self._now()
         if attempt.status not in OPEN_ATTEMPT:
             return
-        status, payment_status = verdict.attempt_status, verdict.payment_status
-        pending = attempt.status is AttemptStatus.PENDING
-        others = bool(attempt.asks) or asked or pending
-        unsent = status is AttemptStatus.NOT_SENT and (others or attempt.status is AttemptStatus.UNKNOWN)
-        if unsent or (status is AttemptStatus.DECLINED and others and not self._is_definite(verdict)):
-            status, payment_status = AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING
-        if status is AttemptStatus.UNKNOWN and pending:
-            status = AttemptStatus.PENDING
+        status, payment_status = self._believed(attempt, verdict, asked=asked)
         changed = replace(
             attempt,
             status=status,
             psp_reference=verdict.psp_reference or attempt.psp_reference,
             code=verdict.code,
             raw_code=verdict.raw_code,
+            network_code=verdict.details.get("network_code", ""),
+            advice_code=verdict.details.get("advice_code", ""),
             asks=attempt.asks + asked,
             not_founds=attempt.not_founds + 1 if verdict.not_found else 0,
         )
@@ -206,6 +247,8 @@ class Books:
                 self.to_keep[payment_id] = self._now() + KEEP_GRACE_MS
         if status is not attempt.status:
             self._emit(row, f"ATTEMPT_{status}")
+        if status not in OPEN_ATTEMPT:
+            self._note_end(row, changed)
         if payment_status is not PaymentStatus.PROCESSING:
             self._answer(row, payment_id, row.state())
 
@@ -364,6 +407,59 @@ class Books:
             raise Refused("MODIFICATION_IN_PROGRESS")
         if amount > row.authorized - row.captured - row.pending(ModificationKind.CAPTURE):
             raise Refused("CAPTURE_EXCEEDS_AUTHORIZED")
+
+    def _believed(
+        self, attempt: Attempt, verdict: AttemptVerdict, *, asked: bool
+    ) -> tuple[AttemptStatus, PaymentStatus]:
+        """Give what a verdict comes to once it is known what has come since the call."""
+        status, payment_status = verdict.attempt_status, verdict.payment_status
+        pending = attempt.status is AttemptStatus.PENDING
+        others = bool(attempt.asks) or asked or pending
+        unsent = status is AttemptStatus.NOT_SENT and (others or attempt.status is AttemptStatus.UNKNOWN)
+        if unsent or (status is AttemptStatus.DECLINED and others and not self._is_definite(verdict)):
+            status, payment_status = AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING
+        if status is AttemptStatus.UNKNOWN and pending:
+            status = AttemptStatus.PENDING
+        return status, payment_status
+
+    def _now_us(self) -> int:
+        return EPOCH_US + self._now() * 1000
+
+    def _add_attempt(self, row: Row, ordinal: int, account: str) -> None:
+        attempt = Attempt(f"{row.payment.id}_{ordinal}", ordinal, account, AttemptStatus.SENDING)
+        row.payment = replace(row.payment, attempts=(*row.payment.attempts, attempt))
+        row.begun_ms[attempt.id] = self._now()
+        self.moves.append(Move(row.payment.id, attempt.id, ordinal, None, Decline(""), self._now()))
+
+    def _note_end(self, row: Row, attempt: Attempt) -> None:
+        decline = Decline(attempt.code, attempt.network_code, attempt.advice_code, row.payment.brand)
+        begun_us = EPOCH_US + row.begun_ms[attempt.id] * 1000
+        tried = replace(self._tried(row, attempt.ordinal, attempt.account), begun_us=begun_us)
+        self._retries.end(tried, attempt.status.value, decline, self._now_us())
+        self.moves.append(Move(row.payment.id, attempt.id, attempt.ordinal, attempt.status, decline, self._now()))
+
+    def _tried(self, row: Row, ordinal: int, account: str) -> Tried:
+        payment = row.payment
+        return Tried(
+            payment.merchant_id,
+            row.card,
+            payment.brand,
+            f"{payment.id}_{ordinal}",
+            payment.amount,
+            payment.currency,
+            self._now_us(),
+            account,
+        )
+
+    def _end_unsent(self, row: Row) -> None:
+        """End a payment of which no further attempt may begin."""
+        attempts = row.payment.attempts
+        declined = not attempts or any(attempt.status is AttemptStatus.DECLINED for attempt in attempts)
+        late = self._now() - row.created_ms > MAX_CASCADE_SECONDS * 1000
+        status = PaymentStatus.FAILED if late and not declined else PaymentStatus.DECLINED
+        row.payment = replace(row.payment, status=status)
+        self._emit(row, f"PAYMENT_{status}")
+        self._answer(row, row.payment.id, row.state())
 
     def _post_approval(self, row: Row, attempt: Attempt) -> None:
         row.authorized = row.payment.amount

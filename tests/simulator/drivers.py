@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway_svc.domain import core
+from gateway_svc.domain.cascade_policy import UNRESTRICTED, CascadeSettings
 from gateway_svc.domain.notices import (
     Notice,
     Subject,
@@ -15,7 +16,7 @@ from gateway_svc.domain.notices import (
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
 from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
-from tests.simulator.books import OPEN_MODIFICATION, Begun, Refused
+from tests.simulator.books import OPEN_MODIFICATION, Begun, Card, Order, Refused
 from tests.simulator.psp import Request
 from tests.simulator.world import Steps, Wait, World
 
@@ -35,17 +36,6 @@ class Judge(Protocol):
     def __call__(self, payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> core.AttemptVerdict:
         """Say what the outcome makes of the attempt."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A payment as a merchant asks for it."""
-
-    amount: int
-    method: CaptureMethod
-    accounts: tuple[str, ...]
-    store_card: bool
-    code_required: bool
 
 
 Act = Generator[Wait, Outcome | None, None]
@@ -75,6 +65,7 @@ class Drivers:
         self._trusting = trusting
         self._hasty = hasty
         self.answers: dict[str, list[Answer]] = {}
+        self.answered = 0
         world.notified = self.notified
 
     def means(self, account: str) -> Means:
@@ -113,20 +104,14 @@ class Drivers:
             verdict = core.judge_modification(modification, outcome, asked=True)
             self.books.record_modification(modification.payment_id, modification.id, verdict, asked=True)
 
-    def create(self, key: str, payment_id: str, wish: Wish) -> Steps:
+    def create(self, key: str, payment_id: str, order: Order) -> Steps:
         """Create a payment in a request: begin, one attempt, record, or hand over."""
-        begun = self.books.begin_payment(
-            key,
-            f"{wish.amount}/{wish.method}",
-            payment_id,
-            wish.amount,
-            wish.method,
-            wish.accounts,
-            LEASE_MS,
-            store_card=wish.store_card,
-            code_required=wish.code_required,
-        )
+        begun = self.books.begin_payment(key, f"{order.amount}/{order.method}", payment_id, order, LEASE_MS)
         yield None
+        if begun.disposition == "DECLINED":
+            self.world.tell(f"{payment_id} with {order.card.name} is sent nowhere [stopped]")
+            self._answer(key, Answer("FINAL", begun.answer))
+            return
         if begun.disposition == "CREATED":
             payment = self.books.load(begun.payment_id)
             yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
@@ -188,11 +173,7 @@ class Drivers:
                 case core.Done():
                     return
                 case core.StartAttempt(ordinal=ordinal, account=account):
-                    begun = self.books.begin_attempt(payment_id, ordinal, account)
-                    yield None
-                    if begun:
-                        payment = self.books.load(payment_id)
-                        yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
+                    yield from self._start_attempt(payment_id, ordinal, account)
                 case core.AskAttempt(attempt=attempt, delay_ms=delay_ms):
                     yield delay_ms
                     payment = self.books.load(payment_id)
@@ -209,6 +190,15 @@ class Drivers:
                     self.world.tell(f"{attempt.id} is for an operator [review]")
                     self.books.require_review(payment_id, attempt.id)
                     return
+
+    def _start_attempt(self, payment_id: str, ordinal: int, account: str) -> Act:
+        begun = self.books.begin_attempt(payment_id, ordinal, account)
+        yield None
+        if begun:
+            payment = self.books.load(payment_id)
+            yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
+        else:
+            self.world.tell(f"attempt {ordinal} of {payment_id} is not begun [held back]")
 
     def settle_modification(self, payment_id: str, modification_id: str) -> Steps:
         """Carry a modification's steps out until the core says Done."""
@@ -329,6 +319,35 @@ class Drivers:
     def _answer(self, key: str, answer: Answer) -> None:
         self.world.tell(f"answer to {key}: {answer.disposition} {answer.body or ''}")
         self.answers.setdefault(key, []).append(answer)
+        self.answered += 1
+
+
+# Mostly the policy's own; merchants narrow it in every way they can.
+SETTINGS = (
+    UNRESTRICTED,
+    UNRESTRICTED,
+    UNRESTRICTED,
+    CascadeSettings(off=True),
+    CascadeSettings(max_attempts=2),
+    CascadeSettings(codes=frozenset({"do_not_honor"})),
+    CascadeSettings(classes=frozenset({"T", "P"})),
+)
+CARDS = (Card("card_1", "visa"), Card("card_2", "mastercard"), Card("card_3", "amex"))
+# From at once to after a network's longest window.
+DUNNING_PAUSES_MS = (0, 500, 20_000, 3_600_000, 13 * 3_600_000, 11 * 86_400_000, 31 * 86_400_000)
+
+
+def dunning(world: World, drivers: Drivers, number: int) -> Steps:
+    """Act as a merchant who charges one card again and again, whatever was said of it, some of it at the same time."""
+    random = world.random
+    card = random.choice(CARDS[:2])
+    cascade = random.choice(SETTINGS)
+    for turn in range(random.randint(3, 10)):
+        payment_id = f"dun{number}x{turn}"
+        accounts = tuple(random.sample(ACCOUNTS, len(ACCOUNTS)))
+        order = Order(random.choice((10, 10, 20)), CaptureMethod.AUTOMATIC, accounts, card, cascade=cascade)
+        world.start(f"create {payment_id}", drivers.create(f"key-{payment_id}", payment_id, order))
+        yield random.choice(DUNNING_PAUSES_MS)
 
 
 def merchant(world: World, drivers: Drivers, number: int) -> Steps:
@@ -338,10 +357,18 @@ def merchant(world: World, drivers: Drivers, number: int) -> Steps:
     method = random.choice((CaptureMethod.AUTOMATIC, CaptureMethod.MANUAL))
     accounts = tuple(random.sample(ACCOUNTS, random.randint(1, len(ACCOUNTS))))
     amount = random.randint(1, 100)
-    wish = Wish(amount, method, accounts, store_card=random.random() < 0.5, code_required=random.random() < 0.3)
+    order = Order(
+        amount,
+        method,
+        accounts,
+        random.choice(CARDS),
+        store_card=random.random() < 0.5,
+        code_required=random.random() < 0.3,
+        cascade=random.choice(SETTINGS),
+    )
     for attempt in range(random.randint(1, 3)):
         candidate = payment_id if attempt == 0 else f"{payment_id}r{attempt}"
-        world.start(f"create {candidate}", drivers.create(f"key-{payment_id}", candidate, wish))
+        world.start(f"create {candidate}", drivers.create(f"key-{payment_id}", candidate, order))
         yield random.choice((0, 10, 2_000, 30_000))
     yield random.choice((100, 5_000, 60_000))
     kinds = tuple(ModificationKind)

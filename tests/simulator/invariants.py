@@ -1,8 +1,11 @@
 """What must hold in every simulated world after every step, and at its end."""
 
-from gateway_svc.domain.payment import PAYMENT_TRANSITIONS, AttemptStatus, PaymentStatus
+from dataclasses import dataclass, field
+
+from gateway_svc.domain.payment import PAYMENT_TRANSITIONS, AttemptStatus, Payment, PaymentStatus
 from tests.simulator.books import OPEN_MODIFICATION, Row
 from tests.simulator.drivers import Drivers
+from tests.simulator.network import Networks
 from tests.simulator.psp import Charge
 from tests.simulator.world import World
 
@@ -14,17 +17,52 @@ class Violation(Exception):  # noqa: N818
     """An invariant does not hold."""
 
 
-def check_step(world: World, drivers: Drivers, seen: dict[str, PaymentStatus]) -> None:
-    """Check I1 to I4, I11, I12 and that no payment is silently failed; ``seen`` has each payment's last status."""
-    for row in world.books.rows.values():
+# Cascades end after minutes, and what is not known after 3 or 15 days and a webhook's grace: then an operator has it.
+PATIENCE_MS = 17 * 86_400_000
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the checks remember from step to step: each payment as it was last looked at, and how much was played."""
+
+    networks: Networks = field(default_factory=Networks)
+    statuses: dict[str, PaymentStatus] = field(default_factory=dict)
+    rows: dict[str, tuple[Payment, int, int]] = field(default_factory=dict)
+    answers: int = 0
+    kept: int = 0
+
+
+def check_step(world: World, drivers: Drivers, watch: Watch) -> None:
+    """Check I1 to I4, I8, I10 to I13 and that no payment fails silently.
+
+    A payment is looked at again when its record has moved, or when a PSP has acted.
+    """
+    broken = watch.networks.follow(world.books.moves, world.books.rows)
+    if broken:
+        raise Violation(broken)
+    acts = sum(psp.acts for psp in world.psps.values())
+    moved = False
+    for payment_id, row in world.books.rows.items():
+        waits = row.payment.status is PaymentStatus.PROCESSING and not row.payment.under_review
+        if waits and world.now - row.created_ms > PATIENCE_MS:
+            raise Violation(f"I10: {payment_id} is PROCESSING for more than 17 days, and nobody reviews it")
+        payment, events, acts_then = watch.rows.get(payment_id, (None, 0, -1))
+        if payment is row.payment and events == len(row.events) and acts_then == acts:
+            continue
+        watch.rows[payment_id] = (row.payment, len(row.events), acts)
+        moved = True
         _check_effects(world, row)
         _check_codes(row)
-        _check_monotony(row, seen)
+        _check_monotony(row, watch.statuses)
         _check_amounts(row)
-    _check_ledger(world)
-    _check_answers(drivers)
-    for payment_id in world.vault.kept:
+    if moved:
+        _check_ledger(world)
+    if drivers.answered > watch.answers:
+        watch.answers = drivers.answered
+        _check_answers(drivers)
+    for payment_id in world.vault.kept[watch.kept :]:
         _require(_keeps(world.books.rows[payment_id]), "I12", f"the vault keeps the token of {payment_id} for nothing")
+    watch.kept = len(world.vault.kept)
 
 
 def check_end(world: World) -> None:

@@ -21,15 +21,19 @@ OFFERS = (
 LEAST_MEMORY_MS = 100_000
 DECISION_MS = 600_000
 
-DECLINE_CODES = (
-    "do_not_honor",
-    "insufficient_funds",
-    "issuer_unavailable",
-    "stolen_card",
-    "merchant_configuration",
-    "generic_decline",
-    "authentication_required",
+# The PSP's word and the network's code, which tells another thing where the PSP lies.
+DECLINES = (
+    ("do_not_honor", "05"),
+    ("insufficient_funds", "51"),
+    ("issuer_unavailable", "91"),
+    ("stolen_card", "43"),
+    ("do_not_honor", "43"),
+    ("merchant_configuration", ""),
+    ("generic_decline", ""),
+    ("authentication_required", "1A"),
 )
+# What the network may advise, mostly nothing.
+ADVICE_CODES = ("", "", "", "", "", "03", "21", "02", "24")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Psp:
     answers: dict[str, Outcome] = field(default_factory=dict)
     acted_ms: dict[str, int] = field(default_factory=dict)
     decided: int = 0
+    acts: int = 0
     by_reference: dict[str, Outcome] = field(default_factory=dict)
 
     def handle(self, request: Request) -> Outcome:
@@ -131,9 +136,12 @@ class Psp:
         return [charge for charge in self.charges.values() if charge.payment_id == payment_id and charge.live]
 
     def _act(self, request: Request) -> Outcome:
+        self.acts += 1
         if request.operation == "authorize":
             if self.random.random() >= self.approval_rate:
-                return self._declined(self.random.choice(DECLINE_CODES))
+                code, network_code = self.random.choice(DECLINES)
+                declined = self._declined(code)
+                return replace(declined, network_code=network_code, advice_code=self.random.choice(ADVICE_CODES))
             charge_id = f"{self.name}-ch-{len(self.charges) + 1}"
             captured = request.amount if request.capture else 0
             self.charges[charge_id] = Charge(request.payment_id, request.amount, captured)

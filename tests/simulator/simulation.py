@@ -1,15 +1,23 @@
 """Runs one seed to its end and tells its story."""
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway_svc.domain import core
-from gateway_svc.domain.payment import PaymentStatus
+from gateway_svc.domain.retry_governor import RetryLimit
+from tests.fakes.gateway.retries import Retries
 from tests.simulator.books import IllegalTransition
-from tests.simulator.drivers import Drivers, Judge, merchant
-from tests.simulator.invariants import Violation, check_end, check_step
+from tests.simulator.drivers import Drivers, Judge, dunning, merchant
+from tests.simulator.invariants import Violation, Watch, check_end, check_step
+from tests.simulator.network import LIMITS
 from tests.simulator.world import World
 
+SEEDS = int(os.environ.get("PAYERA_SIMULATOR_SEEDS", "2000"))
+"""How many seeds the suite plays, and the command when it is not told."""
+
 MAX_STEPS = 200_000
+DUNNING_RATE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +42,28 @@ def simulate(
     guarded: bool = True,
     trusting: bool = False,
     hasty: bool = False,
+    governor: Callable[[Sequence[RetryLimit]], Retries] = Retries,
+    ending: bool = True,
 ) -> Result:
     """Play one seed; the same seed plays exactly the same.
 
-    Not ``guarded`` plants a bug in the books, ``trusting`` and ``hasty`` ones in the drivers.
+    Not ``guarded`` plants a bug in the books, ``trusting`` and ``hasty`` ones in the drivers, another ``governor`` one
+    in what counts retries. Without ``ending`` a payment whose cascade is held back is left as it is.
     """
-    world = World(seed, guarded=guarded)
+    world = World(seed, governor(LIMITS), guarded=guarded, ending=ending)
     drivers = Drivers(world, judge, trusting=trusting, hasty=hasty)
-    seen: dict[str, PaymentStatus] = {}
     world.start("sweep", drivers.sweep(), may_crash=False)
     for number in range(world.random.randint(1, 3)):
         world.start(f"merchant {number}", merchant(world, drivers, number), may_crash=False)
+    if world.random.random() < DUNNING_RATE:
+        for number in range(world.random.randint(1, 2)):
+            world.start(f"dunning {number}", dunning(world, drivers, number), may_crash=False)
+    watch = Watch()
     violation, steps = "", 0
     try:
         while world.run_one():
             steps += 1
-            check_step(world, drivers, seen)
+            check_step(world, drivers, watch)
             if steps > MAX_STEPS:
                 raise Violation("I10: the world never comes to rest")
         check_end(world)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from tests.fakes.gateway.retries import Retries
 from tests.simulator.books import Books
 from tests.simulator.psp import OFFERS, Psp, Request
 from tests.simulator.vault import KEEP_FAULTS, Vault
@@ -56,13 +57,20 @@ class World:
     """One seed's world."""
 
     def __init__(
-        self, seed: int, *, faults_until_ms: int = 120_000, crash_rate: float = 0.04, guarded: bool = True
+        self,
+        seed: int,
+        retries: Retries,
+        *,
+        faults_until_ms: int = 120_000,
+        crash_rate: float = 0.04,
+        guarded: bool = True,
+        ending: bool = True,
     ) -> None:
         self.random = Random(seed)
         self.now = 0
         self.story: list[str] = []
         self.running: dict[str, Process] = {}
-        self.books = Books(lambda: self.now, guarded=guarded)
+        self.books = Books(lambda: self.now, retries, guarded=guarded, ending=ending)
         self.psps = {name: self._new_psp(name) for name in ("alpha", "beta", "gamma")}
         self.vault = Vault()
         # Set by the drivers: takes an account, a reference and what its webhook says.
@@ -254,4 +262,9 @@ class World:
         first = not psp.knows(request)
         outcome = psp.handle(request)
         if first:
-            self.tell(f"{psp.name} acts on {request.operation} {request.reference}: {outcome.kind} {outcome.code}")
+            said = f"{outcome.kind} {outcome.code}"
+            if outcome.network_code:
+                said += f", network code {outcome.network_code}"
+            if outcome.advice_code:
+                said += f", advice code {outcome.advice_code}"
+            self.tell(f"{psp.name} acts on {request.operation} {request.reference}: {said}")

@@ -28,6 +28,7 @@ def test_new_payment_is_processing_with_its_first_attempt_sending(world: World) 
         "statement_descriptor": "SHOES",
         "store_card": False,
         "code_required": False,
+        "cascade": {},
         "amount_authorized": 0,
         "amount_captured": 0,
         "amount_refunded": 0,

@@ -148,7 +148,7 @@ def test_merchants_page_by_page(world: World) -> None:
     for number in range(4):
         ids.append(new_id("mer"))
         created = world.gateway.call("create_merchant", ids[-1], f"Merchant {number}")["merchant"]
-        shown = {"id": ids[-1], "name": f"Merchant {number}", "card_code_required": False}
+        shown = {"id": ids[-1], "name": f"Merchant {number}", "card_code_required": False, "cascade": {}}
         assert created == shown | {"created_us": created["created_us"]}
         assert world.gateway.call("get_merchant", ids[-1])["merchant"] == created
     found = all_pages(

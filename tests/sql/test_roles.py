@@ -18,6 +18,7 @@ WORKER = {
     "take_tokens_to_keep",
     "drop_token_to_keep",
     "purge_idempotency_keys",
+    "purge_retries",
 }
 GATEWAY = {
     "begin_payment",

@@ -90,6 +90,8 @@ class World:
         token: str = "tok_1",
         store_card: bool | None = False,
         card_on_file: bool | None = False,
+        fingerprint: str | None = "",
+        brand: str = "visa",
     ) -> Row:
         return (caller or self.gateway).call(
             "begin_payment",
@@ -99,7 +101,7 @@ class World:
             currency,
             capture_method,
             token,
-            CARD,
+            CARD | {"brand": brand},
             reference,
             "shoes",
             {"basket": "7"},
@@ -110,6 +112,7 @@ class World:
             lease_ms,
             store_card,
             card_on_file,
+            fingerprint,
         )
 
     def payment(self, **changes: Any) -> Row:

@@ -136,3 +136,13 @@ async def test_a_vault_that_is_away_fails_no_step() -> None:
     plan = await _activities(store, connectors, vault).advance_payment(Advance("pay_1"))
     assert plan.done
     assert set(store.tokens.waiting) == {"pay_1"}
+
+
+async def test_a_payment_that_a_networks_rule_stops_is_sent_nowhere_and_done() -> None:
+    store, connectors = FakeStore(stopped={"pay_1"}), FakeConnectors()
+    store.add_payment("pay_1", "psp_a", "psp_b", status="DECLINED", code="do_not_honor")
+    plan = await _activities(store, connectors).advance_payment(Advance("pay_1"))
+    assert plan.done
+    assert connectors.sent == []
+    assert store.payments["pay_1"]["status"] == "DECLINED"
+    assert (await _activities(store, connectors).advance_payment(Advance("pay_1"))).done

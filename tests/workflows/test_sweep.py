@@ -72,6 +72,14 @@ async def test_sweep_purges_expired_keys_within_a_bound(sweep: SweepActivities, 
     assert store.expired_keys == PURGES_MAX * PURGED_AT_ONCE
 
 
+async def test_sweep_forgets_what_no_rule_about_retries_counts_within_a_bound_of_its_own(
+    sweep: SweepActivities, store: FakeStore
+) -> None:
+    store.old_retries = store.expired_keys = 2 * PURGES_MAX * PURGED_AT_ONCE
+    await sweep.start_stalled_work(ORDER)
+    assert store.old_retries == store.expired_keys == PURGES_MAX * PURGED_AT_ONCE
+
+
 async def test_sweep_workflow_runs_the_activity(client: Client) -> None:
     rig = Rig(client)
     work = rig.store.stalled = [("PAYMENT", "pay_1"), ("MODIFICATION", "cap_1")]

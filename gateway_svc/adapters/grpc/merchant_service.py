@@ -7,6 +7,7 @@ from payera.gateway.v1 import merchant_service_pb2 as messages
 from payera.gateway.v1 import merchant_service_pb2_grpc as stubs
 
 from gateway_svc.adapters.grpc.messages import api_key_message, merchant_message
+from gateway_svc.adapters.grpc.requests import cascade_settings
 from gateway_svc.application.manage_merchants import ManageMerchants
 from mesh.context import KeyScope, current
 
@@ -37,6 +38,7 @@ class MerchantServicer(stubs.MerchantServiceServicer):
         view = await self._manage.configure_merchant(
             request.merchant_id,
             card_code_required=request.card_code_required,
+            cascade=cascade_settings(request.cascade),
             changed_by=principal.key_id if principal is not None else "",
         )
         return merchant_message(view)

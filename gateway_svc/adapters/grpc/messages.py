@@ -78,6 +78,7 @@ def merchant_message(view: View) -> merchants_pb2.Merchant:
         name=view["name"],
         create_time=_time(view["created_us"]),
         card_code_required=view["card_code_required"],
+        cascade=view["cascade"],
     )
 
 

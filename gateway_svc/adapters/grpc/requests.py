@@ -6,6 +6,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from payera.gateway.v1 import merchant_service_pb2 as merchants_pb2
 from payera.gateway.v1 import payment_pb2
 from payera.gateway.v1 import payment_service_pb2 as messages
 
@@ -13,6 +14,7 @@ from gateway_svc.application.calls import MoneyCall
 from gateway_svc.application.checks import invalid_field
 from gateway_svc.application.create_payment import PaymentWish
 from gateway_svc.application.read_payments import PaymentFilters
+from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, CascadeSettings
 from gateway_svc.domain.payment import CaptureMethod, PaymentStatus
 from mesh.context import CallContext, Principal, current
 from mesh.reasons import Reason
@@ -61,6 +63,16 @@ def payment_wish(request: messages.CreatePaymentRequest) -> PaymentWish:
         metadata=dict(request.metadata),
         statement_descriptor=request.statement_descriptor,
         store_card=request.store_card,
+    )
+
+
+def cascade_settings(message: merchants_pb2.CascadeSettings) -> CascadeSettings:
+    """Read how far a merchant lets declined payments move on; without a number of attempts, as many as are allowed."""
+    return CascadeSettings(
+        off=message.off,
+        codes=frozenset(message.codes),
+        classes=frozenset(message.classes),
+        max_attempts=message.max_attempts or MAX_ATTEMPTS,
     )
 
 

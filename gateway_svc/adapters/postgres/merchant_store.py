@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from gateway_svc.application.ports import NewApiKey, View
 from mesh.database import Database
 
@@ -19,9 +21,11 @@ class PostgresMerchantStore:
         """Create a merchant without keys."""
         return await self._view("merchant", "gateway.create_merchant", merchant_id, name)
 
-    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool) -> View:
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool, cascade: View) -> View:
         """Replace a merchant's settings; refuses with MERCHANT_NOT_FOUND."""
-        return await self._view("merchant", "gateway.configure_merchant", merchant_id, card_code_required)
+        return await self._view(
+            "merchant", "gateway.configure_merchant", merchant_id, card_code_required, Jsonb(dict(cascade))
+        )
 
     async def get_merchant(self, merchant_id: str) -> View:
         """Read a merchant; refuses with MERCHANT_NOT_FOUND."""

@@ -61,6 +61,7 @@ class PostgresPaymentStore:
             operation.lease_ms,
             new.store_card,
             new.card_on_file,
+            new.fingerprint,
         )
         return _begun(row)
 
@@ -111,7 +112,7 @@ class PostgresPaymentStore:
         return _view(row, "payment")
 
     async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
-        """Begin a cascade's next attempt; False when it was begun before and may have been sent."""
+        """Begin a cascade's next attempt; False when it was begun before, or when the payment has ended instead."""
         row = await self._row("gateway.begin_attempt", payment_id, ordinal, account, reason)
         return bool(row["begun"]), _view(row, "payment")
 
@@ -184,6 +185,10 @@ class PostgresPaymentStore:
     async def purge_idempotency_keys(self, limit: int) -> int:
         """Delete at most `limit` idempotency keys whose 30 days are over, and tell how many."""
         return int((await self._row("gateway.purge_idempotency_keys", limit))["purged"])
+
+    async def purge_retries(self, limit: int) -> int:
+        """Forget at most `limit` attempts, and cards, that no rule about retries counts any more; tell how many."""
+        return int((await self._row("gateway.purge_retries", limit))["purged"])
 
     async def get_payment(self, merchant_id: str, payment_id: str) -> View:
         """Read a merchant's payment."""

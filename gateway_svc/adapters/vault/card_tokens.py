@@ -35,7 +35,11 @@ class GrpcCardTokens:
             answer = await self._stub.DescribeToken(request, timeout=TIMEOUT_SECONDS, metadata=call_metadata())
         except grpc.aio.AioRpcError as error:
             raise _told(error, token) from None
-        return DescribedToken(card_view(answer.card), on_file=answer.usage == messages.Token.PERMANENT)
+        return DescribedToken(
+            card_view(answer.card),
+            on_file=answer.usage == messages.Token.PERMANENT,
+            fingerprint=answer.fingerprint,
+        )
 
     async def keep(self, wanted: TokenToKeep, *, timeout_ms: int) -> None:
         """Keep a token for good; raises Refusal TOKEN_NOT_FOUND or TOKEN_USED when the vault will not."""

@@ -10,5 +10,6 @@ GRANT EXECUTE ON FUNCTION
     gateway.stalled_work,
     gateway.take_tokens_to_keep,
     gateway.drop_token_to_keep,
-    gateway.purge_idempotency_keys
+    gateway.purge_idempotency_keys,
+    gateway.purge_retries
 TO gateway_worker;

@@ -1,6 +1,8 @@
 -- Creates a payment with its first attempt in SENDING, or finds the one that the idempotency key belongs to.
 -- CREATED: key, payment, attempt and event are one transaction. REPLAYED: `answer` is what the first call got.
 -- IN_FLIGHT: another call is at work on it. RESUME: nobody is, and the caller now holds the lease.
+-- DECLINED: the card's network forbids another try. The payment was created and has ended, without any attempt; `answer` is what
+-- the call gets.
 CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_payment_id text,
     p_merchant_id text,
@@ -19,6 +21,7 @@ CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_lease_ms integer,
     p_store_card boolean DEFAULT false,
     p_card_on_file boolean DEFAULT false,
+    p_fingerprint text DEFAULT '',
     OUT disposition text,
     OUT payment jsonb,
     OUT answer jsonb
@@ -32,6 +35,8 @@ DECLARE
     v_attempt jsonb;
     v_position bigint;
     v_code_required boolean;
+    v_cascade_settings jsonb;
+    v_refusal text;
     p gateway.payment;
     a gateway.attempt;
 BEGIN
@@ -53,7 +58,8 @@ BEGIN
     IF coalesce(jsonb_array_length(p_candidates), 0) = 0 THEN
         PERFORM gateway.refuse('NO_ELIGIBLE_ACCOUNT', jsonb_build_object('detail', 'no account is eligible'));
     END IF;
-    SELECT m.card_code_required INTO v_code_required FROM gateway.merchant AS m WHERE m.id = p_merchant_id;
+    SELECT m.card_code_required, m.cascade_settings INTO v_code_required, v_cascade_settings
+    FROM gateway.merchant AS m WHERE m.id = p_merchant_id;
     IF NOT FOUND THEN
         PERFORM gateway.refuse('MERCHANT_NOT_FOUND', jsonb_build_object('merchant_id', p_merchant_id));
     END IF;
@@ -67,13 +73,14 @@ BEGIN
     INSERT INTO gateway.payment (
         id, merchant_id, status, amount, currency, capture_method, seq, token, card, merchant_reference,
         description, metadata, statement_descriptor, candidates, idempotency_key, store_card, code_required,
-        created_at, updated_at
+        cascade_settings, card_key, created_at, updated_at
     )
     VALUES (
         p_payment_id, p_merchant_id, 'PROCESSING', p_amount, p_currency, p_capture_method::gateway.capture_method, 1,
         p_token, p_card, coalesce(p_merchant_reference, ''), coalesce(p_description, ''),
         coalesce(p_metadata, '{}'), coalesce(p_statement_descriptor, ''), p_candidates, p_idempotency_key,
-        coalesce(p_store_card, false), v_code_required, v_now, v_now
+        coalesce(p_store_card, false), v_code_required, v_cascade_settings,
+        coalesce(nullif(p_fingerprint, ''), p_token), v_now, v_now
     )
     ON CONFLICT (merchant_id, merchant_reference) WHERE merchant_reference <> '' DO NOTHING
     RETURNING * INTO p;
@@ -83,6 +90,16 @@ BEGIN
             WHERE x.merchant_id = p_merchant_id AND x.merchant_reference = p_merchant_reference
                 AND x.merchant_reference <> ''
         )));
+    END IF;
+    v_refusal := gateway.retry_refusal(p, 1);
+    IF v_refusal IS NOT NULL THEN
+        disposition := 'DECLINED';
+        v_position := gateway.add_event(
+            p, 'PAYMENT_CREATED', gateway.payment_with(p, '[]', '[]', '[]'), NULL, NULL
+        );
+        answer := gateway.end_unsent(p, v_refusal);
+        payment := answer;
+        RETURN;
     END IF;
     INSERT INTO gateway.attempt (payment_id, ordinal, account, status, route_reason, created_at, updated_at)
     VALUES (

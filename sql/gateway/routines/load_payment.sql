@@ -11,13 +11,13 @@ BEGIN
         PERFORM gateway.refuse('PAYMENT_NOT_FOUND', jsonb_build_object('payment_id', p_payment_id));
     END IF;
     payment := gateway.payment_view(p) || jsonb_build_object('attempts', (
-        SELECT jsonb_agg(
+        SELECT coalesce(jsonb_agg(
             gateway.attempt_view(a) || jsonb_build_object(
                 'age_seconds', gateway.age_seconds(a.created_at),
                 'expected_age_seconds', gateway.seconds_between(a.created_at, a.expected_by)
             )
             ORDER BY a.ordinal
-        )
+        ), '[]')
         FROM gateway.attempt AS a
         WHERE a.payment_id = p_payment_id
     ));

@@ -6,6 +6,7 @@ AS $$
         'id', m.id,
         'name', m.name,
         'card_code_required', m.card_code_required,
+        'cascade', m.cascade_settings,
         'created_us', gateway.microseconds(m.created_at)
     )
 $$;

@@ -7,7 +7,8 @@ DECLARE
     v_captures jsonb := '[]';
     v_voids jsonb := '[]';
 BEGIN
-    SELECT jsonb_agg(gateway.attempt_view(a) ORDER BY a.ordinal) INTO v_attempts
+    -- A payment that a network's rule stopped has no attempt.
+    SELECT coalesce(jsonb_agg(gateway.attempt_view(a) ORDER BY a.ordinal), '[]') INTO v_attempts
     FROM gateway.attempt AS a
     WHERE a.payment_id = p.id;
     IF p.modification_count > 0 THEN

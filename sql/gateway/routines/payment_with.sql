@@ -19,6 +19,7 @@ AS $$
         'statement_descriptor', p.statement_descriptor,
         'store_card', p.store_card,
         'code_required', p.code_required,
+        'cascade', p.cascade_settings,
         'amount_authorized', p.amount_authorized,
         'amount_captured', p.amount_captured,
         'amount_refunded', p.amount_refunded,

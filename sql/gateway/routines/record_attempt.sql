@@ -30,6 +30,7 @@ DECLARE
     v_position bigint;
     v_journal bigint;
     v_open text;
+    v_noted boolean;
     p gateway.payment;
     a gateway.attempt;
 BEGIN
@@ -122,6 +123,9 @@ BEGIN
         v_journal := gateway.post(
             p, 'CAPTURE', p_attempt_id, 'psp_receivable:' || a.account, 'merchant_pending:' || p.merchant_id, p.amount
         );
+    END IF;
+    IF v_status IN ('APPROVED', 'DECLINED', 'NOT_SENT') THEN
+        v_noted := gateway.note_retry(p, a);
     END IF;
     IF p.store_card AND v_next IN ('AUTHORIZED', 'SUCCEEDED') THEN
         PERFORM gateway.keep_token(p);

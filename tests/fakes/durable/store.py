@@ -25,7 +25,10 @@ FINAL_ATTEMPTS = {"APPROVED", "DECLINED", "NOT_SENT"}
 
 @dataclass
 class FakeStore:
-    """Payments and modifications by id; `away` refuses that many calls as a database that is away does."""
+    """Payments and modifications by id; `away` refuses that many calls as a database that is away does.
+
+    Of the payments in `stopped` a network's rule forbids any further attempt.
+    """
 
     payments: dict[str, JSON] = field(default_factory=dict)
     modifications: dict[str, JSON] = field(default_factory=dict)
@@ -36,6 +39,8 @@ class FakeStore:
     stalled: list[tuple[str, str]] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
     expired_keys: int = 0
+    old_retries: int = 0
+    stopped: set[str] = field(default_factory=set)
     tokens: FakeTokensToKeep = field(default_factory=FakeTokensToKeep)
 
     async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
@@ -68,6 +73,8 @@ class FakeStore:
             "candidates": [{"account": account, "reason": "secret reason"} for account in accounts],
             "attempts": [_attempt(payment_id, 1, accounts[0]) | attempt],
             "under_review": False,
+            "card": {},
+            "created_us": 1_795_680_000_000_000,
         }
         self.payments[payment_id] = payment
         self.begun_at[f"{payment_id}_1"] = time.monotonic() - attempt.get("age_seconds", 0)
@@ -111,6 +118,9 @@ class FakeStore:
         if any(attempt["ordinal"] == ordinal and attempt["account"] == account for attempt in attempts):
             return False, copy.deepcopy(payment)
         assert payment["status"] == "PROCESSING"
+        if payment_id in self.stopped:
+            payment["status"] = "DECLINED"
+            return False, copy.deepcopy(payment)
         assert all(attempt["status"] in {"DECLINED", "NOT_SENT"} for attempt in attempts)
         assert ordinal == len(attempts) + 1
         assert {"account": account, "reason": reason} in payment["candidates"]
@@ -177,6 +187,12 @@ class FakeStore:
         self._be_away()
         purged = min(limit, self.expired_keys)
         self.expired_keys -= purged
+        return purged
+
+    async def purge_retries(self, limit: int) -> int:
+        self._be_away()
+        purged = min(limit, self.old_retries)
+        self.old_retries -= purged
         return purged
 
     def _be_away(self, *, recording: bool = False) -> None:

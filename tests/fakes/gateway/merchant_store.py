@@ -31,13 +31,15 @@ class FakeMerchantStore:
             "id": merchant_id,
             "name": name,
             "card_code_required": False,
+            "cascade": {},
             "created_us": self.now_us,
         }
         return copy.deepcopy(self.views[merchant_id])
 
-    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool) -> View:
+    async def configure_merchant(self, merchant_id: str, *, card_code_required: bool, cascade: View) -> View:
         self._require(merchant_id)
         self.views[merchant_id]["card_code_required"] = card_code_required
+        self.views[merchant_id]["cascade"] = dict(cascade)
         return copy.deepcopy(self.views[merchant_id])
 
     async def get_merchant(self, merchant_id: str) -> View:

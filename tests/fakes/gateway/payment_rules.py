@@ -4,12 +4,47 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from gateway_svc.application.ports import NewModification, View
+from gateway_svc.application.ports import NewModification, NewPayment, View
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
 JSON = dict[str, Any]
+
+
+def new_payment(merchant_id: str, new: NewPayment, now_us: int, *, code_required: bool, cascade: JSON) -> JSON:
+    first = new.candidates[0]
+    return {
+        "id": new.id,
+        "merchant_id": merchant_id,
+        "status": "PROCESSING",
+        "amount": new.amount,
+        "currency": new.currency,
+        "capture_method": new.capture_method,
+        "token": new.token,
+        "card": dict(new.card),
+        "merchant_reference": new.merchant_reference,
+        "description": new.description,
+        "metadata": dict(new.metadata),
+        "statement_descriptor": new.statement_descriptor,
+        "store_card": new.store_card,
+        "code_required": code_required,
+        "cascade": cascade,
+        "amount_authorized": 0,
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "amount_capture_pending": 0,
+        "amount_refund_pending": 0,
+        "final_capture_pending": False,
+        "void_pending": False,
+        "decline": None,
+        "under_review": False,
+        "seq": 1,
+        "candidates": [{"account": item.account, "reason": item.reason} for item in new.candidates],
+        "created_us": now_us,
+        "updated_us": now_us,
+        "attempts": [new_attempt(new.id, 1, first.account, first.reason, now_us)],
+    }
 
 
 def new_attempt(payment_id: str, ordinal: int, account: str, reason: str, now_us: int) -> JSON:

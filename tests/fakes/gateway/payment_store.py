@@ -15,6 +15,7 @@ from gateway_svc.application.ports import (
     TokenToKeep,
     View,
 )
+from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, MAX_CASCADE_SECONDS
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.payment import ATTEMPT_TRANSITIONS, MODIFICATION_TRANSITIONS, AttemptStatus, ModificationStatus
 from mesh.reasons import Reason
@@ -28,9 +29,11 @@ from tests.fakes.gateway.payment_rules import (
     decline_of,
     is_definite,
     new_attempt,
+    new_payment,
     page,
     settle,
 )
+from tests.fakes.gateway.retries import Retries, Tried, said_of, tried_of
 from tests.fakes.gateway.tokens_to_keep import FakeTokensToKeep
 
 JSON = dict[str, Any]
@@ -52,7 +55,8 @@ class KeyRow:
 class FakePaymentStore:
     """Implements the `PaymentStore` and `TokensToKeep` ports; `faults` makes methods fail, `calls` tells of calls.
 
-    `need_codes` has the merchants whose first payments with a card need its code.
+    `need_codes` has the merchants whose first payments with a card need its code, `cascades` the settings of those who
+    let fewer declined payments move on.
     """
 
     merchants: set[str] = field(default_factory=set)
@@ -64,7 +68,11 @@ class FakePaymentStore:
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     calls: list[str] = field(default_factory=list)
-    now_us: int = 1_700_000_000_000_000
+    now_us: int = 1_795_680_000_000_000
+    retries: Retries = field(default_factory=Retries)
+    card_keys: dict[str, str] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    cascades: dict[str, JSON] = field(default_factory=dict)
     tokens: FakeTokensToKeep = field(default_factory=FakeTokensToKeep)
 
     async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
@@ -92,8 +100,15 @@ class FakePaymentStore:
                 if same and new.merchant_reference:
                     raise Refusal(Reason.MERCHANT_REFERENCE_TAKEN, payment_id=other["id"])
             self.payments[new.id] = self._new_payment(operation.merchant_id, new)
+            self.card_keys[new.id] = new.fingerprint or new.token
             self._keep_key(operation, "PAYMENT", new.id, None)
-            begun = Begun(Disposition.CREATED, self._payment_view(new.id), None, None)
+            refusal = self.retries.begin(self._tried(self.payments[new.id], 1, self.now_us))
+            if refusal:
+                self.payments[new.id]["attempts"] = []
+                answer = self._end_unsent(self.payments[new.id], refusal)
+                begun = Begun(Disposition.DECLINED, answer, None, answer)
+            else:
+                begun = Begun(Disposition.CREATED, self._payment_view(new.id), None, None)
         self._leave("begin_payment")
         return begun
 
@@ -179,6 +194,8 @@ class FakePaymentStore:
             if payment["store_card"] and payment_status in {"AUTHORIZED", "SUCCEEDED"}:
                 self.tokens.note(TokenToKeep(payment_id, payment["merchant_id"], payment["token"]))
             self._touch(payment, event=first)
+            tried = self._tried(payment, attempt["ordinal"], attempt["created_us"])
+            self.retries.end(tried, status, said_of(verdict, tried.brand), self.now_us)
             if payment_status != "PROCESSING":
                 self._keep_answer(payment_id, self._payment_view(payment_id))
         else:
@@ -191,8 +208,10 @@ class FakePaymentStore:
         self._enter("begin_attempt")
         payment = self._any(payment_id)
         attempts = payment["attempts"]
-        begun = not payment["under_review"] and not any(
-            (item["ordinal"], item["account"]) == (ordinal, account) for item in attempts
+        begun = (
+            payment_id not in self.ended
+            and not payment["under_review"]
+            and not any((item["ordinal"], item["account"]) == (ordinal, account) for item in attempts)
         )
         if begun:
             fits = (
@@ -201,11 +220,18 @@ class FakePaymentStore:
                 and all(item["status"] in {"DECLINED", "NOT_SENT"} for item in attempts)
                 and account not in {item["account"] for item in attempts}
                 and account in {item["account"] for item in payment["candidates"]}
+                and ordinal <= payment["cascade"].get("max_attempts", MAX_ATTEMPTS)
             )
             if not fits:
                 message = "no such step"
                 raise AssertionError(message)
-            attempts.append(new_attempt(payment_id, ordinal, account, reason, self._tick()))
+            now_us = self._tick()
+            late = now_us - payment["created_us"] > MAX_CASCADE_SECONDS * 1_000_000
+            refusal = "" if late else self.retries.begin(self._tried(payment, ordinal, now_us))
+            if late or refusal:
+                self._leave("begin_attempt")
+                return False, self._end_unsent(payment, refusal)
+            attempts.append(new_attempt(payment_id, ordinal, account, reason, now_us))
             self._touch(payment, event=True)
         self._leave("begin_attempt")
         return begun, self._payment_view(payment_id)
@@ -358,6 +384,18 @@ class FakePaymentStore:
         ]
         return page(found, filters, limit)
 
+    def _tried(self, payment: JSON, ordinal: int, begun_us: int) -> Tried:
+        return tried_of(payment, self.card_keys.get(payment["id"], ""), ordinal, begun_us)
+
+    def _end_unsent(self, payment: JSON, code: str) -> JSON:
+        declined = code or any(item["status"] == "DECLINED" for item in payment["attempts"])
+        payment["status"] = "DECLINED" if declined else "FAILED"
+        payment["decline"] = {"code": code, "raw_code": ""} if code else decline_of(payment)
+        self.ended.add(payment["id"])
+        self._touch(payment, event=True)
+        self._keep_answer(payment["id"], self._payment_view(payment["id"]))
+        return self._payment_view(payment["id"])
+
     def _enter(self, method: str) -> None:
         self.calls.append(method)
         self.faults.before(method)
@@ -451,36 +489,11 @@ class FakePaymentStore:
         return ""
 
     def _new_payment(self, merchant_id: str, new: NewPayment) -> JSON:
-        first = new.candidates[0]
-        return {
-            "id": new.id,
-            "merchant_id": merchant_id,
-            "status": "PROCESSING",
-            "amount": new.amount,
-            "currency": new.currency,
-            "capture_method": new.capture_method,
-            "token": new.token,
-            "card": dict(new.card),
-            "merchant_reference": new.merchant_reference,
-            "description": new.description,
-            "metadata": dict(new.metadata),
-            "statement_descriptor": new.statement_descriptor,
-            "store_card": new.store_card,
-            "code_required": merchant_id in self.need_codes
-            and not new.card_on_file
-            and (merchant_id, new.token) not in self.tokens.kept,
-            "amount_authorized": 0,
-            "amount_captured": 0,
-            "amount_refunded": 0,
-            "amount_capture_pending": 0,
-            "amount_refund_pending": 0,
-            "final_capture_pending": False,
-            "void_pending": False,
-            "decline": None,
-            "under_review": False,
-            "seq": 1,
-            "candidates": [{"account": item.account, "reason": item.reason} for item in new.candidates],
-            "created_us": self._tick(),
-            "updated_us": self.now_us,
-            "attempts": [new_attempt(new.id, 1, first.account, first.reason, self.now_us)],
-        }
+        kept = new.card_on_file or (merchant_id, new.token) in self.tokens.kept
+        return new_payment(
+            merchant_id,
+            new,
+            self._tick(),
+            code_required=merchant_id in self.need_codes and not kept,
+            cascade=copy.deepcopy(self.cascades.get(merchant_id, {})),
+        )

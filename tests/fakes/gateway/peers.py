@@ -97,6 +97,7 @@ class FakeCardTokens:
 
     tokens: set[str] = field(default_factory=set)
     on_file: set[str] = field(default_factory=set)
+    fingerprint: str = "fpr_1"
     refusal: Refusal | None = None
     meanwhile: Callable[[], None] = lambda: None
 
@@ -107,7 +108,7 @@ class FakeCardTokens:
             raise self.refusal
         if token not in self.tokens:
             raise Refusal(Reason.TOKEN_NOT_FOUND, token_id=token)
-        return DescribedToken(dict(CARD), on_file=token in self.on_file)
+        return DescribedToken(dict(CARD), on_file=token in self.on_file, fingerprint=self.fingerprint)
 
 
 @dataclass

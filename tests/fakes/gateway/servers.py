@@ -114,6 +114,7 @@ class ScriptedVault(vault_grpc.CardServiceServicer):
     tokens: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     on_file: set[str] = field(default_factory=set)
+    fingerprint: str = "fpr_1"
     kept: list[vault_pb2.MakePermanentRequest] = field(default_factory=list)
     keep: Callable[[], Awaitable[None]] | None = None
 
@@ -131,7 +132,7 @@ class ScriptedVault(vault_grpc.CardServiceServicer):
             raise Refusal(Reason.TOKEN_USED, token_id=request.token_id)
         permanent = request.token_id in self.on_file
         usage = vault_pb2.Token.PERMANENT if permanent else vault_pb2.Token.SINGLE_USE
-        return vault_pb2.DescribeTokenResponse(card=CARD, usage=usage)
+        return vault_pb2.DescribeTokenResponse(card=CARD, usage=usage, fingerprint=self.fingerprint)
 
     async def MakePermanent(  # noqa: N802
         self,

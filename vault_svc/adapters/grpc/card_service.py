@@ -37,7 +37,9 @@ class CardService(vault_grpc.CardServiceServicer):
     ) -> vault_pb2.DescribeTokenResponse:
         """Tell what may be shown of a merchant's card that is to be paid with."""
         token = await self._describe_token.for_payment(MerchantId(request.merchant_id), TokenId(request.token_id))
-        return vault_pb2.DescribeTokenResponse(card=summary_message(token.summary), usage=usage_message(token.usage))
+        return vault_pb2.DescribeTokenResponse(
+            card=summary_message(token.summary), usage=usage_message(token.usage), fingerprint=token.fingerprint
+        )
 
     async def MakePermanent(  # noqa: N802 - named by the contract
         self,

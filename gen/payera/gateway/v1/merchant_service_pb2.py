@@ -28,13 +28,19 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from payera.options.v1 import options_pb2 as payera_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(payera/gateway/v1/merchant_service.proto\x12\x11payera.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/options/v1/options.proto\"q\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x63\x61rd_code_required\x18\x04 \x01(\x08\"\xa3\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x02 \x01(\t\x12.\n\x05scope\x18\x03 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.Scope\x12\x0c\n\x04live\x18\x04 \x01(\x08\x12\x0e\n\x06prefix\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPUBLISHABLE\x10\x01\x12\n\n\x06SECRET\x10\x02\"1\n\x15\x43reateMerchantRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"V\n\x18\x43onfigureMerchantRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x12\x63\x61rd_code_required\x18\x02 \x01(\x08\"4\n\x12GetMerchantRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"P\n\x14ListMerchantsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"`\n\x15ListMerchantsResponse\x12.\n\tmerchants\x18\x01 \x03(\x0b\x32\x1b.payera.gateway.v1.Merchant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x13\x43reateApiKeyRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12:\n\x05scope\x18\x02 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.ScopeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x0c\n\x04live\x18\x03 \x01(\x08\"4\n\x12ListApiKeysRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"B\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.payera.gateway.v1.ApiKey\"0\n\x13RevokeApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@2\xbc\x08\n\x0fMerchantService\x12\x88\x01\n\x0e\x43reateMerchant\x12(.payera.gateway.v1.CreateMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\"/\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x12\"\r/v1/merchants:\x01*\x12\x8d\x01\n\x0bGetMerchant\x12%.payera.gateway.v1.GetMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\":\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/merchants/{merchant_id}\x12\x90\x01\n\rListMerchants\x12\'.payera.gateway.v1.ListMerchantsRequest\x1a(.payera.gateway.v1.ListMerchantsResponse\",\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/merchants\x12\xa6\x01\n\x11\x43onfigureMerchant\x12+.payera.gateway.v1.ConfigureMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\"G\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02*\"%/v1/merchants/{merchant_id}:configure:\x01*\x12\x99\x01\n\x0c\x43reateApiKey\x12&.payera.gateway.v1.CreateApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\"F\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02)\"$/v1/merchants/{merchant_id}/api_keys:\x01*\x12\xa1\x01\n\x0bListApiKeys\x12%.payera.gateway.v1.ListApiKeysRequest\x1a&.payera.gateway.v1.ListApiKeysResponse\"C\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02&\x12$/v1/merchants/{merchant_id}/api_keys\x12\x91\x01\n\x0cRevokeApiKey\x12&.payera.gateway.v1.RevokeApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\">\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/api_keys/{key_id}:revoke:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(payera/gateway/v1/merchant_service.proto\x12\x11payera.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/options/v1/options.proto\"\xa6\x01\n\x08Merchant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x63\x61rd_code_required\x18\x04 \x01(\x08\x12\x33\n\x07\x63\x61scade\x18\x05 \x01(\x0b\x32\".payera.gateway.v1.CascadeSettings\"\x9e\x01\n\x0f\x43\x61scadeSettings\x12\x0b\n\x03off\x18\x01 \x01(\x08\x12\x30\n\x05\x63odes\x18\x02 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10@\x18\x01\"\x15r\x13\x32\x11^[a-z0-9_]{1,64}$\x12+\n\x07\x63lasses\x18\x03 \x03(\tB\x1a\xbaH\x17\x92\x01\x14\x10\x06\x18\x01\"\x0er\x0c\x32\n^[HSTADP]$\x12\x1f\n\x0cmax_attempts\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x04(\x00\"\xa3\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bmerchant_id\x18\x02 \x01(\t\x12.\n\x05scope\x18\x03 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.Scope\x12\x0c\n\x04live\x18\x04 \x01(\x08\x12\x0e\n\x06prefix\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPUBLISHABLE\x10\x01\x12\n\n\x06SECRET\x10\x02\"1\n\x15\x43reateMerchantRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\x8b\x01\n\x18\x43onfigureMerchantRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x12\x63\x61rd_code_required\x18\x02 \x01(\x08\x12\x33\n\x07\x63\x61scade\x18\x03 \x01(\x0b\x32\".payera.gateway.v1.CascadeSettings\"4\n\x12GetMerchantRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"P\n\x14ListMerchantsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"`\n\x15ListMerchantsResponse\x12.\n\tmerchants\x18\x01 \x03(\x0b\x32\x1b.payera.gateway.v1.Merchant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x13\x43reateApiKeyRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12:\n\x05scope\x18\x02 \x01(\x0e\x32\x1f.payera.gateway.v1.ApiKey.ScopeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x0c\n\x04live\x18\x03 \x01(\x08\"4\n\x12ListApiKeysRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"B\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.payera.gateway.v1.ApiKey\"0\n\x13RevokeApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@2\xbc\x08\n\x0fMerchantService\x12\x88\x01\n\x0e\x43reateMerchant\x12(.payera.gateway.v1.CreateMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\"/\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x12\"\r/v1/merchants:\x01*\x12\x8d\x01\n\x0bGetMerchant\x12%.payera.gateway.v1.GetMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\":\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/merchants/{merchant_id}\x12\x90\x01\n\rListMerchants\x12\'.payera.gateway.v1.ListMerchantsRequest\x1a(.payera.gateway.v1.ListMerchantsResponse\",\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/merchants\x12\xa6\x01\n\x11\x43onfigureMerchant\x12+.payera.gateway.v1.ConfigureMerchantRequest\x1a\x1b.payera.gateway.v1.Merchant\"G\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02*\"%/v1/merchants/{merchant_id}:configure:\x01*\x12\x99\x01\n\x0c\x43reateApiKey\x12&.payera.gateway.v1.CreateApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\"F\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02)\"$/v1/merchants/{merchant_id}/api_keys:\x01*\x12\xa1\x01\n\x0bListApiKeys\x12%.payera.gateway.v1.ListApiKeysRequest\x1a&.payera.gateway.v1.ListApiKeysResponse\"C\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02&\x12$/v1/merchants/{merchant_id}/api_keys\x12\x91\x01\n\x0cRevokeApiKey\x12&.payera.gateway.v1.RevokeApiKeyRequest\x1a\x19.payera.gateway.v1.ApiKey\">\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x03\x82\xd3\xe4\x93\x02!\"\x1c/v1/api_keys/{key_id}:revoke:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'payera.gateway.v1.merchant_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CASCADESETTINGS'].fields_by_name['codes']._loaded_options = None
+  _globals['_CASCADESETTINGS'].fields_by_name['codes']._serialized_options = b'\272H\036\222\001\033\020@\030\001\"\025r\0232\021^[a-z0-9_]{1,64}$'
+  _globals['_CASCADESETTINGS'].fields_by_name['classes']._loaded_options = None
+  _globals['_CASCADESETTINGS'].fields_by_name['classes']._serialized_options = b'\272H\027\222\001\024\020\006\030\001\"\016r\0142\n^[HSTADP]$'
+  _globals['_CASCADESETTINGS'].fields_by_name['max_attempts']._loaded_options = None
+  _globals['_CASCADESETTINGS'].fields_by_name['max_attempts']._serialized_options = b'\272H\006\032\004\030\004(\000'
   _globals['_CREATEMERCHANTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CREATEMERCHANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_CONFIGUREMERCHANTREQUEST'].fields_by_name['merchant_id']._loaded_options = None
@@ -67,30 +73,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MERCHANTSERVICE'].methods_by_name['ListApiKeys']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\003\202\323\344\223\002&\022$/v1/merchants/{merchant_id}/api_keys'
   _globals['_MERCHANTSERVICE'].methods_by_name['RevokeApiKey']._loaded_options = None
   _globals['_MERCHANTSERVICE'].methods_by_name['RevokeApiKey']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\003\202\323\344\223\002!\"\034/v1/api_keys/{key_id}:revoke:\001*'
-  _globals['_MERCHANT']._serialized_start=188
-  _globals['_MERCHANT']._serialized_end=301
-  _globals['_APIKEY']._serialized_start=304
-  _globals['_APIKEY']._serialized_end=595
-  _globals['_APIKEY_SCOPE']._serialized_start=536
-  _globals['_APIKEY_SCOPE']._serialized_end=595
-  _globals['_CREATEMERCHANTREQUEST']._serialized_start=597
-  _globals['_CREATEMERCHANTREQUEST']._serialized_end=646
-  _globals['_CONFIGUREMERCHANTREQUEST']._serialized_start=648
-  _globals['_CONFIGUREMERCHANTREQUEST']._serialized_end=734
-  _globals['_GETMERCHANTREQUEST']._serialized_start=736
-  _globals['_GETMERCHANTREQUEST']._serialized_end=788
-  _globals['_LISTMERCHANTSREQUEST']._serialized_start=790
-  _globals['_LISTMERCHANTSREQUEST']._serialized_end=870
-  _globals['_LISTMERCHANTSRESPONSE']._serialized_start=872
-  _globals['_LISTMERCHANTSRESPONSE']._serialized_end=968
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=970
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1097
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1099
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1151
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1153
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1219
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1221
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1269
-  _globals['_MERCHANTSERVICE']._serialized_start=1272
-  _globals['_MERCHANTSERVICE']._serialized_end=2356
+  _globals['_MERCHANT']._serialized_start=189
+  _globals['_MERCHANT']._serialized_end=355
+  _globals['_CASCADESETTINGS']._serialized_start=358
+  _globals['_CASCADESETTINGS']._serialized_end=516
+  _globals['_APIKEY']._serialized_start=519
+  _globals['_APIKEY']._serialized_end=810
+  _globals['_APIKEY_SCOPE']._serialized_start=751
+  _globals['_APIKEY_SCOPE']._serialized_end=810
+  _globals['_CREATEMERCHANTREQUEST']._serialized_start=812
+  _globals['_CREATEMERCHANTREQUEST']._serialized_end=861
+  _globals['_CONFIGUREMERCHANTREQUEST']._serialized_start=864
+  _globals['_CONFIGUREMERCHANTREQUEST']._serialized_end=1003
+  _globals['_GETMERCHANTREQUEST']._serialized_start=1005
+  _globals['_GETMERCHANTREQUEST']._serialized_end=1057
+  _globals['_LISTMERCHANTSREQUEST']._serialized_start=1059
+  _globals['_LISTMERCHANTSREQUEST']._serialized_end=1139
+  _globals['_LISTMERCHANTSRESPONSE']._serialized_start=1141
+  _globals['_LISTMERCHANTSRESPONSE']._serialized_end=1237
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1239
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1366
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1368
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1420
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1422
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1488
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1490
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1538
+  _globals['_MERCHANTSERVICE']._serialized_start=1541
+  _globals['_MERCHANTSERVICE']._serialized_end=2625
 # @@protoc_insertion_point(module_scope)

@@ -14,16 +14,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Merchant(_message.Message):
-    __slots__ = ("id", "name", "create_time", "card_code_required")
+    __slots__ = ("id", "name", "create_time", "card_code_required", "cascade")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     CARD_CODE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    CASCADE_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     create_time: _timestamp_pb2.Timestamp
     card_code_required: bool
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., card_code_required: _Optional[bool] = ...) -> None: ...
+    cascade: CascadeSettings
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., card_code_required: _Optional[bool] = ..., cascade: _Optional[_Union[CascadeSettings, _Mapping]] = ...) -> None: ...
+
+class CascadeSettings(_message.Message):
+    __slots__ = ("off", "codes", "classes", "max_attempts")
+    OFF_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    off: bool
+    codes: _containers.RepeatedScalarFieldContainer[str]
+    classes: _containers.RepeatedScalarFieldContainer[str]
+    max_attempts: int
+    def __init__(self, off: _Optional[bool] = ..., codes: _Optional[_Iterable[str]] = ..., classes: _Optional[_Iterable[str]] = ..., max_attempts: _Optional[int] = ...) -> None: ...
 
 class ApiKey(_message.Message):
     __slots__ = ("id", "merchant_id", "scope", "live", "prefix", "key", "create_time", "revoke_time")
@@ -60,12 +74,14 @@ class CreateMerchantRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ConfigureMerchantRequest(_message.Message):
-    __slots__ = ("merchant_id", "card_code_required")
+    __slots__ = ("merchant_id", "card_code_required", "cascade")
     MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
     CARD_CODE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    CASCADE_FIELD_NUMBER: _ClassVar[int]
     merchant_id: str
     card_code_required: bool
-    def __init__(self, merchant_id: _Optional[str] = ..., card_code_required: _Optional[bool] = ...) -> None: ...
+    cascade: CascadeSettings
+    def __init__(self, merchant_id: _Optional[str] = ..., card_code_required: _Optional[bool] = ..., cascade: _Optional[_Union[CascadeSettings, _Mapping]] = ...) -> None: ...
 
 class GetMerchantRequest(_message.Message):
     __slots__ = ("merchant_id",)

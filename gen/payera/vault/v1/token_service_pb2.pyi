@@ -153,12 +153,14 @@ class DescribeTokenRequest(_message.Message):
     def __init__(self, merchant_id: _Optional[str] = ..., token_id: _Optional[str] = ...) -> None: ...
 
 class DescribeTokenResponse(_message.Message):
-    __slots__ = ("card", "usage")
+    __slots__ = ("card", "usage", "fingerprint")
     CARD_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     card: _card_pb2.CardSummary
     usage: Token.Usage
-    def __init__(self, card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ..., usage: _Optional[_Union[Token.Usage, str]] = ...) -> None: ...
+    fingerprint: str
+    def __init__(self, card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ..., usage: _Optional[_Union[Token.Usage, str]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
 class DetokenizeRequest(_message.Message):
     __slots__ = ("merchant_id", "token_id", "payment_id", "purpose")

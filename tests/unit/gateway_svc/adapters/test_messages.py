@@ -148,10 +148,15 @@ async def test_a_payment_of_a_list_is_shown_without_its_parts(rig: Rig) -> None:
 
 
 def test_merchants_and_keys_are_shown() -> None:
-    shop = {"id": "mer_1", "name": "Shop", "card_code_required": True, "created_us": 5_000_001}
+    narrowed = {"off": True, "codes": ["do_not_honor"], "classes": ["T"], "max_attempts": 2}
+    shop = {"id": "mer_1", "name": "Shop", "card_code_required": True, "cascade": narrowed, "created_us": 5_000_001}
     merchant = merchant_message(shop)
     assert merchant.card_code_required
     assert not merchant_message(shop | {"card_code_required": False}).card_code_required
+    cascade = merchant.cascade
+    assert (cascade.off, cascade.max_attempts) == (True, 2)
+    assert (list(cascade.codes), list(cascade.classes)) == (["do_not_honor"], ["T"])
+    assert merchant_message(shop | {"cascade": {}}).cascade.max_attempts == 0
     assert (merchant.id, merchant.name, merchant.create_time.ToMicroseconds()) == ("mer_1", "Shop", 5_000_001)
     view: dict[str, Any] = {"id": "key_1", "merchant_id": "mer_1", "scope": 2, "live": True, "prefix": "sk_live_abcd"}
     key = api_key_message(view | {"created_us": 1, "revoked_us": None}, "sk_live_abcdefgh")

@@ -358,9 +358,13 @@ async def test_the_vault_tells_what_may_be_shown_of_a_card(identities: Path) -> 
     vault = ScriptedVault({"tok_1"})
     async with vault_server(identities, vault) as address, channel_to(address, identities, "vault_svc") as channel:
         tokens = GrpcCardTokens(channel)
-        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(CARD)
+        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(CARD, fingerprint="fpr_1")
         vault.on_file.add("tok_1")
-        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(CARD, on_file=True)
+        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(
+            CARD, on_file=True, fingerprint="fpr_1"
+        )
+        vault.fingerprint = ""
+        assert (await tokens.describe(merchant_id="mer_1", token="tok_1")).fingerprint == ""
         with pytest.raises(Refusal) as caught:
             await tokens.describe(merchant_id="mer_1", token="tok_2")
     assert (caught.value.reason, caught.value.metadata) == (Reason.TOKEN_NOT_FOUND, {"token_id": "tok_2"})

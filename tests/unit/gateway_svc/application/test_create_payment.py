@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from gateway_svc.adapters.grpc.messages import payment_message
 from gateway_svc.application.create_payment import PaymentWish
 from gateway_svc.domain.core import AttemptVerdict
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import AttemptStatus, PaymentStatus
 from mesh.reasons import Reason
-from mesh.refusal import Refusal
+from mesh.refusal import DatabaseOutcomeUnknown, Refusal
+from tests.fakes.gateway.peers import APPROVED
 from tests.unit.gateway_svc.application.rig import MERCHANT, TOKEN, Rig
 
 WISH = PaymentWish(1050, "EUR", TOKEN)
@@ -265,3 +267,35 @@ async def begin_elsewhere(rig: Rig, lease_ms: int) -> str:
     rig.store.payments, rig.store.keys, rig.store.owners = dead.store.payments, dead.store.keys, dead.store.owners
     rig.store.keys[MERCHANT, "key"].lease_until = rig.clock.now + lease_ms / 1000
     return rig.only_payment
+
+
+STOLEN = Outcome(OutcomeKind.DECLINED, psp_reference="psp_1", code="stolen_card", network_code="43")
+
+
+async def test_a_card_that_must_never_be_tried_again_is_declined_and_nobody_is_asked(rig: Rig) -> None:
+    rig.connectors.outcomes = [STOLEN]
+    assert (await rig.pay()).view["decline"]["code"] == "stolen_card"
+    rig.store.calls.clear()
+    answer = await rig.pay("key")
+    assert (answer.view["status"], answer.view["attempts"], answer.replayed) == ("DECLINED", [], False)
+    assert answer.view["decline"] == {"code": "do_not_retry", "raw_code": ""}
+    assert rig.store.calls == ["begin_payment"]
+    assert len(rig.connectors.sent) == 1
+    assert rig.durable.handed_over == []
+    again = await rig.pay("key")
+    assert (again.view, again.replayed) == (answer.view, True)
+    rig.tokens.fingerprint = "fpr_other"
+    rig.connectors.outcomes = [APPROVED]
+    assert (await rig.pay()).view["status"] == "SUCCEEDED"
+
+
+async def test_a_stopped_payment_whose_begin_broke_off_is_told_by_the_second_call(rig: Rig) -> None:
+    rig.connectors.outcomes = [STOLEN]
+    await rig.pay()
+    rig.store.faults.arm("begin_payment", DatabaseOutcomeUnknown(), after_effect=True)
+    answer = await rig.pay()
+    assert (answer.view["status"], answer.view["attempts"]) == ("DECLINED", [])
+    assert len(rig.connectors.sent) == 1
+    # It is shown as every payment is.
+    message = payment_message(answer.view)
+    assert (message.decline.code, len(message.attempts)) == ("do_not_retry", 0)

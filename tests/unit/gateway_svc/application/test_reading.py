@@ -9,6 +9,8 @@ from gateway_svc.application import page_tokens
 from gateway_svc.application.manage_merchants import ManageMerchants
 from gateway_svc.application.page_tokens import Position
 from gateway_svc.application.read_payments import Page, PaymentFilters, ReadPayments
+from gateway_svc.application.views import cascade_settings_of, cascade_view
+from gateway_svc.domain.cascade_policy import UNRESTRICTED, CascadeSettings
 from gateway_svc.domain.payment import ModificationKind, PaymentStatus
 from mesh.context import KeyScope
 from mesh.identifiers import new_id
@@ -169,12 +171,50 @@ async def test_a_merchants_settings_are_replaced_and_it_is_written_down_who_did_
     manage = ManageMerchants(store, store, logger)
     merchant = await manage.create_merchant("Shop")
     assert merchant["card_code_required"] is False
-    configured = await manage.configure_merchant(merchant["id"], card_code_required=True, changed_by="key_7")
-    assert configured == dict(merchant) | {"card_code_required": True}
+    narrowed = CascadeSettings(codes=frozenset({"do_not_honor"}), classes=frozenset({"T"}), max_attempts=2)
+    configured = await manage.configure_merchant(
+        merchant["id"], card_code_required=True, cascade=narrowed, changed_by="key_7"
+    )
+    cascade = {"codes": ["do_not_honor"], "classes": ["T"], "max_attempts": 2}
+    assert configured == dict(merchant) | {"card_code_required": True, "cascade": cascade}
+    assert cascade_settings_of(cascade) == narrowed
     assert await manage.merchant(merchant["id"]) == configured
-    told = {"merchant_id": merchant["id"], "card_code_required": True, "changed_by": "key_7"}
+    told = {"merchant_id": merchant["id"], "card_code_required": True, "cascade": cascade, "changed_by": "key_7"}
     assert logger.events == [("info", "merchant configured", told)]
     for wrong in ("nonsense", new_id("mer")):
-        refused = manage.configure_merchant(wrong, card_code_required=True, changed_by="key_7")
+        refused = manage.configure_merchant(wrong, card_code_required=True, cascade=UNRESTRICTED, changed_by="key_7")
         assert await reason_of(refused) is Reason.MERCHANT_NOT_FOUND
     assert len(logger.events) == 1
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        CascadeSettings(codes=frozenset({"do_not_honor", "stolen_card"})),
+        CascadeSettings(codes=frozenset({"never_heard_of"})),
+        CascadeSettings(classes=frozenset({"T", "A"})),
+    ],
+)
+async def test_what_never_moves_on_is_not_named_in_a_merchants_settings(useless: CascadeSettings) -> None:
+    store, logger = FakeMerchantStore(), FakeLogger()
+    manage = ManageMerchants(store, store, logger)
+    merchant = await manage.create_merchant("Shop")
+    refused = manage.configure_merchant(merchant["id"], card_code_required=False, cascade=useless, changed_by="key_7")
+    assert await reason_of(refused) is Reason.INVALID_FIELD
+    assert await manage.merchant(merchant["id"]) == merchant
+    assert logger.events == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "view"),
+    [
+        (UNRESTRICTED, {}),
+        (CascadeSettings(off=True), {"off": True}),
+        (CascadeSettings(max_attempts=1), {"max_attempts": 1}),
+    ],
+)
+def test_cascade_settings_are_recorded_without_what_they_do_not_narrow(
+    settings: CascadeSettings, view: dict[str, object]
+) -> None:
+    assert cascade_view(settings) == view
+    assert cascade_settings_of(view) == settings

@@ -4,7 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gateway_svc.domain.cascade_policy import CASCADE_BY_CODE, MAX_ATTEMPTS
+from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, MAX_CASCADE_SECONDS, CascadeSettings, cascadable_codes
+from gateway_svc.domain.cascade_table import TABLE, DeclineClass, Voice
 from gateway_svc.domain.decline_messages import DECLINE_MESSAGES
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import (
@@ -22,7 +23,14 @@ from gateway_svc.domain.resolution import Means
 
 OPEN = (AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING)
 ASKED_BY_REFERENCE = Means(ask_by_reference=True, repeat_seconds=6 * 3600)
-CODES = tuple(sorted({*DECLINE_MESSAGES, *CASCADE_BY_CODE, "never_heard_of"}))
+CODES = tuple(sorted({*DECLINE_MESSAGES, "never_heard_of"}))
+NETWORK_CODES = ("", *sorted({row.code for row in TABLE if row.voice is Voice.NETWORK}), "ZZ")
+ADVICE_CODES = ("", *sorted({row.code for row in TABLE if row.voice is Voice.ADVICE}), "40")
+BRANDS = ("visa", "mastercard", "amex", "")
+BEFORE_OCTOBER_2026 = 1_792_800_000_000_000
+"""2026-10-24, in microseconds since the epoch."""
+AFTER_OCTOBER_2026 = 1_795_680_000_000_000
+"""2026-11-26."""
 
 all_means = st.builds(
     Means,
@@ -39,6 +47,15 @@ outcomes = st.builds(
     psp_reference=references,
     code=st.sampled_from(CODES),
     raw_code=st.sampled_from(("", "05")),
+    network_code=st.sampled_from(NETWORK_CODES),
+    advice_code=st.sampled_from(ADVICE_CODES),
+)
+settings = st.builds(
+    CascadeSettings,
+    off=st.booleans(),
+    codes=st.frozensets(st.sampled_from(sorted(cascadable_codes())), max_size=3),
+    classes=st.frozensets(st.sampled_from([each.value for each in DeclineClass]), max_size=2),
+    max_attempts=st.integers(1, MAX_ATTEMPTS),
 )
 
 
@@ -70,6 +87,9 @@ def open_payments(draw: st.DrawFn) -> Payment:
             ordinal,
             draw(st.sampled_from((AttemptStatus.DECLINED, AttemptStatus.NOT_SENT))),
             code=draw(st.sampled_from(CODES)),
+            network_code=draw(st.sampled_from(NETWORK_CODES)),
+            advice_code=draw(st.sampled_from(ADVICE_CODES)),
+            age_seconds=draw(st.sampled_from((0, 30, MAX_CASCADE_SECONDS, MAX_CASCADE_SECONDS + 1))),
         )
         for ordinal in range(1, draw(st.integers(1, MAX_ATTEMPTS)))
     ]
@@ -89,6 +109,9 @@ def open_payments(draw: st.DrawFn) -> Payment:
         accounts=draw(st.integers(len(attempts), MAX_ATTEMPTS + 2)),
         capture_method=draw(st.sampled_from(CaptureMethod)),
         code_required=draw(st.booleans()),
+        brand=draw(st.sampled_from(BRANDS)),
+        begun_us=draw(st.sampled_from((0, BEFORE_OCTOBER_2026, AFTER_OCTOBER_2026))),
+        cascade=draw(settings),
     )
 
 

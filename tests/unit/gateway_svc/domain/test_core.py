@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_svc.domain.cascade_policy import CASCADE_BY_CODE, MAX_ATTEMPTS, Cascade, may_cascade
+from gateway_svc.domain.cascade_policy import (
+    MAX_ATTEMPTS,
+    MAX_CASCADE_SECONDS,
+    CascadeSettings,
+    Decline,
+    may_cascade,
+    row_for,
+)
+from gateway_svc.domain.cascade_table import Cascade
 from gateway_svc.domain.core import (
     CODES_OF_THE_TOKEN,
     NOBODY_KNOWS,
@@ -42,6 +50,7 @@ from gateway_svc.domain.payment import (
 )
 from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
 from tests.unit.gateway_svc.domain.payments import (
+    AFTER_OCTOBER_2026,
     ASKED_BY_REFERENCE,
     CODES,
     all_means,
@@ -62,6 +71,8 @@ def judged(before: Payment, outcome: Outcome, *, asked: bool) -> Payment:
         last,
         status=verdict.attempt_status,
         code=verdict.code,
+        network_code=outcome.network_code,
+        advice_code=outcome.advice_code,
         asks=last.asks + asked,
         not_founds=last.not_founds + 1 if verdict.not_found else 0,
     )
@@ -119,8 +130,13 @@ def test_a_cascade_follows_a_cascadable_decline_or_an_unsent_call_only(
         last = after.attempts[-1]
         assert last.status in {AttemptStatus.DECLINED, AttemptStatus.NOT_SENT}
         if last.status is AttemptStatus.DECLINED:
-            assert CASCADE_BY_CODE.get(last.code, Cascade.NEVER) is not Cascade.NEVER
+            decline = Decline(last.code, last.network_code, last.advice_code, after.brand)
+            row = row_for(decline, after.begun_us)
+            assert row.cascade is not Cascade.NEVER
+            assert after.cascade.allows(decline, row)
             assert not after.code_required
+        assert after.attempts[0].age_seconds <= MAX_CASCADE_SECONDS
+        assert step.ordinal <= after.cascade.max_attempts
         assert step.ordinal == len(after.attempts) + 1 <= MAX_ATTEMPTS
         assert step.account not in {each.account for each in after.attempts}
         assert step.account in {candidate.account for candidate in after.candidates}
@@ -227,11 +243,38 @@ def test_a_final_modification_is_left_alone(status: ModificationStatus) -> None:
 
 @given(codes=st.lists(st.sampled_from(CODES), max_size=MAX_ATTEMPTS + 2).map(tuple))
 def test_a_code_that_allows_one_cascade_allows_one(codes: tuple[str, ...]) -> None:
-    once = [code for code in codes if CASCADE_BY_CODE.get(code) is Cascade.ONCE]
-    if may_cascade(codes):
-        assert len(codes) < MAX_ATTEMPTS
-        assert CASCADE_BY_CODE[codes[-1]] is not Cascade.NEVER
-        assert CASCADE_BY_CODE[codes[-1]] is Cascade.ALWAYS or len(once) == 1
+    declines = [Decline(code) for code in codes]
+    rows = [row_for(decline, AFTER_OCTOBER_2026) for decline in declines]
+    once = [row for row in rows if row.cascade is Cascade.ONCE]
+    if may_cascade(declines, AFTER_OCTOBER_2026):
+        assert rows[-1].cascade is not Cascade.NEVER
+        assert rows[-1].cascade is Cascade.ALWAYS or len(once) == 1
+
+
+@pytest.mark.parametrize(("age_seconds", "goes_on"), [(MAX_CASCADE_SECONDS, True), (MAX_CASCADE_SECONDS + 1, False)])
+def test_no_attempt_follows_when_the_payment_began_too_long_ago(age_seconds: int, *, goes_on: bool) -> None:
+    declined = Outcome(OutcomeKind.DECLINED, psp_reference="psp_1", code="issuer_unavailable")
+    unsent = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
+    begun = payment(attempt(1, age_seconds=age_seconds))
+    for outcome, end in ((declined, PaymentStatus.DECLINED), (unsent, PaymentStatus.FAILED)):
+        after = judged(begun, outcome, asked=False)
+        assert after.status is (PaymentStatus.PROCESSING if goes_on else end)
+
+
+def test_a_merchant_that_cascades_nothing_still_moves_on_from_what_was_not_sent() -> None:
+    declined = Outcome(OutcomeKind.DECLINED, psp_reference="psp_1", code="issuer_unavailable")
+    unsent = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
+    off = payment(cascade=CascadeSettings(off=True))
+    assert judged(off, declined, asked=False).status is PaymentStatus.DECLINED
+    assert judged(off, unsent, asked=False).status is PaymentStatus.PROCESSING
+    single = payment(cascade=CascadeSettings(max_attempts=1))
+    assert judged(single, declined, asked=False).status is PaymentStatus.DECLINED
+    assert judged(single, unsent, asked=False).status is PaymentStatus.FAILED
+
+
+def test_a_payment_that_a_networks_rule_stopped_has_no_attempt_and_nothing_left_to_do() -> None:
+    stopped = replace(payment(), attempts=(), status=PaymentStatus.DECLINED)
+    assert next_step(stopped, ASKED_BY_REFERENCE) == Done()
 
 
 def test_an_attempt_found_in_sending_is_asked_for_and_not_sent_again() -> None:

@@ -1,14 +1,13 @@
 """The sentences about declines."""
 
-from gateway_svc.domain.cascade_policy import CASCADE_BY_CODE
 from gateway_svc.domain.core import CODES_OF_THE_TOKEN
 from gateway_svc.domain.decline_messages import DECLINE_MESSAGES, UNNAMED_CODE, decline_message
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.outcomes import CallCode
 
 
-def test_every_code_that_connectors_and_policy_know_has_a_sentence() -> None:
-    assert {code.value for code in DeclineCode} | set(CASCADE_BY_CODE) <= set(DECLINE_MESSAGES)
+def test_every_code_that_connectors_know_has_a_sentence() -> None:
+    assert {code.value for code in DeclineCode} <= set(DECLINE_MESSAGES)
 
 
 def test_what_is_wrong_with_a_token_is_told_by_two_codes() -> None:

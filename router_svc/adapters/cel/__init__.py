@@ -1,0 +1,1 @@
+"""Conditions in CEL, with Google's own implementation of the language."""
