@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from payera.options.v1 import options_pb2 as payera_dot_options_dot_v1_dot_options__pb2
 from payera.types.v1 import card_pb2 as payera_dot_types_dot_v1_dot_card__pb2
 from payera.types.v1 import money_pb2 as payera_dot_types_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%payera/router/v1/router_service.proto\x12\x10payera.router.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fpayera/options/v1/options.proto\x1a\x1apayera/types/v1/card.proto\x1a\x1bpayera/types/v1/money.proto\"\x85\x01\n\x08Priority\x12.\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,63}$\x12\x1d\n\ncurrencies\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x18\n\x06\x62rands\x18\x03 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\"\xa5\x01\n\x0cRouteRequest\x12\x1c\n\x0bmerchant_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1b\n\npayment_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x16.payera.types.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12*\n\x04\x63\x61rd\x18\x04 \x01(\x0b\x32\x1c.payera.types.v1.CardSummary\">\n\tCandidate\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x10\n\x08\x65ligible\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"V\n\rRouteResponse\x12/\n\ncandidates\x18\x01 \x03(\x0b\x32\x1b.payera.router.v1.Candidate\x12\x14\n\x0clist_version\x18\x02 \x01(\x03\"p\n\x14SetPrioritiesRequest\x12\x1c\n\x0bmerchant_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12:\n\npriorities\x18\x02 \x03(\x0b\x32\x1a.payera.router.v1.PriorityB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x32\"-\n\x15SetPrioritiesResponse\x12\x14\n\x0clist_version\x18\x01 \x01(\x03\"4\n\x14GetPrioritiesRequest\x12\x1c\n\x0bmerchant_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"]\n\x15GetPrioritiesResponse\x12.\n\npriorities\x18\x01 \x03(\x0b\x32\x1a.payera.router.v1.Priority\x12\x14\n\x0clist_version\x18\x02 \x01(\x03\x32\xe0\x02\n\rRouterService\x12k\n\x05Route\x12\x1e.payera.router.v1.RouteRequest\x1a\x1f.payera.router.v1.RouteResponse\"!\xca\xda\x18\x1d\n\x0bgateway_svc\n\x0egateway_worker\x12p\n\rSetPriorities\x12&.payera.router.v1.SetPrioritiesRequest\x1a\'.payera.router.v1.SetPrioritiesResponse\"\x0e\xca\xda\x18\n\n\x08operator\x12p\n\rGetPriorities\x12&.payera.router.v1.GetPrioritiesRequest\x1a\'.payera.router.v1.GetPrioritiesResponse\"\x0e\xca\xda\x18\n\n\x08operatorb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%payera/router/v1/router_service.proto\x12\x10payera.router.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/options/v1/options.proto\x1a\x1apayera/types/v1/card.proto\x1a\x1bpayera/types/v1/money.proto\"\x85\x01\n\x08Priority\x12.\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,63}$\x12\x1d\n\ncurrencies\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x18\n\x06\x62rands\x18\x03 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\"\xe1\x03\n\x0cRouteRequest\x12\x1c\n\x0bmerchant_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1b\n\npayment_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x16.payera.types.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12*\n\x04\x63\x61rd\x18\x04 \x01(\x0b\x32\x1c.payera.types.v1.CardSummary\x12\x17\n\x06method\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x38\n\tinitiator\x18\x06 \x01(\x0e\x32\x1b.payera.router.v1.InitiatorB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12:\n\x08three_ds\x18\x07 \x01(\x0e\x32\x1e.payera.router.v1.ThreeDsStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12H\n\x08metadata\x18\x08 \x03(\x0b\x32,.payera.router.v1.RouteRequest.MetadataEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x32\x12\x30\n\x0cpayment_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x96\x01\n\tCandidate\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x10\n\x08\x65ligible\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x19\n\x0c\x61pproval_ppm\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x03\x66\x65\x65\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08\x65xplored\x18\x06 \x01(\x08\x42\x0f\n\r_approval_ppmB\x06\n\x04_fee\"\xe9\x01\n\rRouteResponse\x12/\n\ncandidates\x18\x01 \x03(\x0b\x32\x1b.payera.router.v1.Candidate\x12\x14\n\x0clist_version\x18\x02 \x01(\x03\x12\x17\n\x0fruleset_version\x18\x03 \x01(\x03\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12)\n\x07step_up\x18\x05 \x01(\x0e\x32\x18.payera.router.v1.StepUp\x12\x0f\n\x07\x62locked\x18\x06 \x01(\t\x12\x14\n\x0cunheld_rules\x18\x07 \x03(\t\x12\x18\n\x10learning_current\x18\x08 \x01(\x08\"p\n\x14SetPrioritiesRequest\x12\x1c\n\x0bmerchant_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12:\n\npriorities\x18\x02 \x03(\x0b\x32\x1a.payera.router.v1.PriorityB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x32\"-\n\x15SetPrioritiesResponse\x12\x14\n\x0clist_version\x18\x01 \x01(\x03\"4\n\x14GetPrioritiesRequest\x12\x1c\n\x0bmerchant_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"]\n\x15GetPrioritiesResponse\x12.\n\npriorities\x18\x01 \x03(\x0b\x32\x1a.payera.router.v1.Priority\x12\x14\n\x0clist_version\x18\x02 \x01(\x03*V\n\tInitiator\x12\x19\n\x15INITIATOR_UNSPECIFIED\x10\x00\x12\x16\n\x12INITIATOR_CUSTOMER\x10\x01\x12\x16\n\x12INITIATOR_MERCHANT\x10\x02*\x8a\x01\n\x0cThreeDsState\x12\x1e\n\x1aTHREE_DS_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bTHREE_DS_STATE_FRICTIONLESS\x10\x01\x12\x1c\n\x18THREE_DS_STATE_CHALLENGE\x10\x02\x12\x1b\n\x17THREE_DS_STATE_EXTERNAL\x10\x03*H\n\x06StepUp\x12\x17\n\x13STEP_UP_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTEP_UP_REQUIRE\x10\x01\x12\x10\n\x0cSTEP_UP_SKIP\x10\x02\x32\xe0\x02\n\rRouterService\x12k\n\x05Route\x12\x1e.payera.router.v1.RouteRequest\x1a\x1f.payera.router.v1.RouteResponse\"!\xca\xda\x18\x1d\n\x0bgateway_svc\n\x0egateway_worker\x12p\n\rSetPriorities\x12&.payera.router.v1.SetPrioritiesRequest\x1a\'.payera.router.v1.SetPrioritiesResponse\"\x0e\xca\xda\x18\n\n\x08operator\x12p\n\rGetPriorities\x12&.payera.router.v1.GetPrioritiesRequest\x1a\'.payera.router.v1.GetPrioritiesResponse\"\x0e\xca\xda\x18\n\n\x08operatorb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,12 +42,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRIORITY'].fields_by_name['currencies']._serialized_options = b'\272H\006\222\001\003\020\310\001'
   _globals['_PRIORITY'].fields_by_name['brands']._loaded_options = None
   _globals['_PRIORITY'].fields_by_name['brands']._serialized_options = b'\272H\005\222\001\002\020\024'
+  _globals['_ROUTEREQUEST_METADATAENTRY']._loaded_options = None
+  _globals['_ROUTEREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_ROUTEREQUEST'].fields_by_name['merchant_id']._loaded_options = None
   _globals['_ROUTEREQUEST'].fields_by_name['merchant_id']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_ROUTEREQUEST'].fields_by_name['payment_id']._loaded_options = None
   _globals['_ROUTEREQUEST'].fields_by_name['payment_id']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_ROUTEREQUEST'].fields_by_name['amount']._loaded_options = None
   _globals['_ROUTEREQUEST'].fields_by_name['amount']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ROUTEREQUEST'].fields_by_name['method']._loaded_options = None
+  _globals['_ROUTEREQUEST'].fields_by_name['method']._serialized_options = b'\272H\004r\002\030 '
+  _globals['_ROUTEREQUEST'].fields_by_name['initiator']._loaded_options = None
+  _globals['_ROUTEREQUEST'].fields_by_name['initiator']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ROUTEREQUEST'].fields_by_name['three_ds']._loaded_options = None
+  _globals['_ROUTEREQUEST'].fields_by_name['three_ds']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ROUTEREQUEST'].fields_by_name['metadata']._loaded_options = None
+  _globals['_ROUTEREQUEST'].fields_by_name['metadata']._serialized_options = b'\272H\005\232\001\002\0202'
   _globals['_SETPRIORITIESREQUEST'].fields_by_name['merchant_id']._loaded_options = None
   _globals['_SETPRIORITIESREQUEST'].fields_by_name['merchant_id']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_SETPRIORITIESREQUEST'].fields_by_name['priorities']._loaded_options = None
@@ -59,22 +70,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTERSERVICE'].methods_by_name['SetPriorities']._serialized_options = b'\312\332\030\n\n\010operator'
   _globals['_ROUTERSERVICE'].methods_by_name['GetPriorities']._loaded_options = None
   _globals['_ROUTERSERVICE'].methods_by_name['GetPriorities']._serialized_options = b'\312\332\030\n\n\010operator'
-  _globals['_PRIORITY']._serialized_start=179
-  _globals['_PRIORITY']._serialized_end=312
-  _globals['_ROUTEREQUEST']._serialized_start=315
-  _globals['_ROUTEREQUEST']._serialized_end=480
-  _globals['_CANDIDATE']._serialized_start=482
-  _globals['_CANDIDATE']._serialized_end=544
-  _globals['_ROUTERESPONSE']._serialized_start=546
-  _globals['_ROUTERESPONSE']._serialized_end=632
-  _globals['_SETPRIORITIESREQUEST']._serialized_start=634
-  _globals['_SETPRIORITIESREQUEST']._serialized_end=746
-  _globals['_SETPRIORITIESRESPONSE']._serialized_start=748
-  _globals['_SETPRIORITIESRESPONSE']._serialized_end=793
-  _globals['_GETPRIORITIESREQUEST']._serialized_start=795
-  _globals['_GETPRIORITIESREQUEST']._serialized_end=847
-  _globals['_GETPRIORITIESRESPONSE']._serialized_start=849
-  _globals['_GETPRIORITIESRESPONSE']._serialized_end=942
-  _globals['_ROUTERSERVICE']._serialized_start=945
-  _globals['_ROUTERSERVICE']._serialized_end=1297
+  _globals['_INITIATOR']._serialized_start=1530
+  _globals['_INITIATOR']._serialized_end=1616
+  _globals['_THREEDSSTATE']._serialized_start=1619
+  _globals['_THREEDSSTATE']._serialized_end=1757
+  _globals['_STEPUP']._serialized_start=1759
+  _globals['_STEPUP']._serialized_end=1831
+  _globals['_PRIORITY']._serialized_start=212
+  _globals['_PRIORITY']._serialized_end=345
+  _globals['_ROUTEREQUEST']._serialized_start=348
+  _globals['_ROUTEREQUEST']._serialized_end=829
+  _globals['_ROUTEREQUEST_METADATAENTRY']._serialized_start=782
+  _globals['_ROUTEREQUEST_METADATAENTRY']._serialized_end=829
+  _globals['_CANDIDATE']._serialized_start=832
+  _globals['_CANDIDATE']._serialized_end=982
+  _globals['_ROUTERESPONSE']._serialized_start=985
+  _globals['_ROUTERESPONSE']._serialized_end=1218
+  _globals['_SETPRIORITIESREQUEST']._serialized_start=1220
+  _globals['_SETPRIORITIESREQUEST']._serialized_end=1332
+  _globals['_SETPRIORITIESRESPONSE']._serialized_start=1334
+  _globals['_SETPRIORITIESRESPONSE']._serialized_end=1379
+  _globals['_GETPRIORITIESREQUEST']._serialized_start=1381
+  _globals['_GETPRIORITIESREQUEST']._serialized_end=1433
+  _globals['_GETPRIORITIESRESPONSE']._serialized_start=1435
+  _globals['_GETPRIORITIESRESPONSE']._serialized_end=1528
+  _globals['_ROUTERSERVICE']._serialized_start=1834
+  _globals['_ROUTERSERVICE']._serialized_end=2186
 # @@protoc_insertion_point(module_scope)
