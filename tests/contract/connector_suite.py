@@ -45,7 +45,7 @@ JSON_VALUES = st.recursive(
 )
 STATUSES = st.sampled_from((100, 200, 201, 202, 204, 301, 400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 502, 503))
 BOUNDED = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow]
 )
 OTHER_VALUES: tuple[Any, ...] = (
     ...,

@@ -145,23 +145,22 @@ def _initialise(directory: Path, programs: Path, password: str, user: str | None
     if user is not None:
         shutil.chown(home, user)
         shutil.chown(password_file, user)
-    subprocess.run(
-        [
-            programs / "initdb",
-            f"--pgdata={home / 'data'}",
-            f"--username={_ADMINISTRATOR}",
-            f"--pwfile={password_file}",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "--no-instructions",
-        ],
-        user=user,
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+    command = [
+        programs / "initdb",
+        f"--pgdata={home / 'data'}",
+        f"--username={_ADMINISTRATOR}",
+        f"--pwfile={password_file}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--no-locale",
+        "--no-sync",
+        "--no-instructions",
+    ]
+    made = subprocess.run(command, user=user, check=False, capture_output=True, timeout=120)
+    if made.returncode < 0:
+        # Once in thousands of runs a signal ends it; it leaves nothing behind that would be in the way.
+        made = subprocess.run(command, user=user, check=False, capture_output=True, timeout=120)
+    assert made.returncode == 0, made.stderr.decode(errors="replace")[-4000:]
     return home / "data"
 
 

@@ -151,7 +151,8 @@ def questions() -> dict[str, Sync]:
 
 def operations() -> dict[str, Operation]:
     chosen = ("authorize_plain_False", "authorize_plain_True", "verify_plain", "increment", "capture", "capture_part")
-    found: dict[str, Operation] = {name: actions()[name] for name in (*chosen, "void", "refund")}
+    every = actions()
+    found: dict[str, Operation] = {name: every[name] for name in (*chosen, "void", "refund")}
     return found | {f"sync_{name}": question for name, question in questions().items()}
 
 
