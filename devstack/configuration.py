@@ -35,6 +35,7 @@ PASSED_ON: Final = (
     "PAYERA_PSP_TIMEOUT_MS",
     "PAYERA_SWEEP_INTERVAL_MS",
     "PAYERA_SWEEP_GRACE_MS",
+    "PAYERA_BREAKER_ERRORS_MIN",
     "PAYERA_ROTATION_CARDS_PER_SECOND",
     "PAYERA_ROTATION_IDLE_SECONDS",
 )
@@ -64,6 +65,7 @@ _PEERS: Final = {
     ComponentName.WORKER: (ComponentName.ROUTER, ComponentName.VAULT, ComponentName.CONNECTORS),
     ComponentName.VAULT: (ComponentName.GATEWAY,),
     ComponentName.CONNECTORS: (ComponentName.VAULT, ComponentName.GATEWAY),
+    ComponentName.ROUTER: (ComponentName.GATEWAY, ComponentName.CONNECTORS),
 }
 _VAULT_PROCESSES: Final = frozenset({ComponentName.VAULT, ComponentName.VAULT_WORKER})
 _TEMPORAL_CLIENTS: Final = frozenset({ComponentName.GATEWAY, ComponentName.WORKER}) | _VAULT_PROCESSES
@@ -284,7 +286,10 @@ def _own_settings(process: ComponentName, configuration: Configuration) -> dict[
     """Return the settings that one process alone has."""
     own = {
         ComponentName.RELAY: {"PAYERA_KAFKA_BOOTSTRAP": configuration.address(PortName.KAFKA)},
-        ComponentName.ROUTER: {"PAYERA_DEFAULT_PRIORITIES": ",".join(DEFAULT_PRIORITIES)},
+        ComponentName.ROUTER: {
+            "PAYERA_DEFAULT_PRIORITIES": ",".join(DEFAULT_PRIORITIES),
+            "PAYERA_KAFKA_BOOTSTRAP": configuration.address(PortName.KAFKA),
+        },
         ComponentName.SANDBOX: {
             "PAYERA_SANDBOX_ACCOUNTS": str(configuration.sandbox_accounts),
             "PAYERA_SANDBOX_STORE": str(configuration.sandbox_store),
@@ -310,6 +315,7 @@ def _passed_on(process: ComponentName, configuration: Configuration) -> dict[str
         "PAYERA_SWEEP_INTERVAL_MS": {ComponentName.WORKER},
         "PAYERA_SWEEP_GRACE_MS": {ComponentName.WORKER},
         "PAYERA_ROTATION_CARDS_PER_SECOND": {ComponentName.VAULT_WORKER},
+        "PAYERA_BREAKER_ERRORS_MIN": {ComponentName.ROUTER},
         "PAYERA_ROTATION_IDLE_SECONDS": {ComponentName.VAULT_WORKER},
     }
     return {name: value for name, value in configuration.passed_on.items() if process in takers.get(name, {process})}

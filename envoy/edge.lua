@@ -8,7 +8,7 @@
 local DEPTH_MAX = 8
 local PATHS_MAX = 200
 local PATHS_BYTES_MAX = 6000
-local VALUES_MAX = 2000
+local VALUES_MAX = 4000
 local KEY_BYTES_MAX = 64
 -- A key with this many digits may be a card number in the wrong place.
 local KEY_DIGITS_MAX = 11
@@ -16,12 +16,13 @@ local KEY_DIGITS_MAX = 11
 -- The transcoder writes a broken message for an object in a map, and takes any string for a boolean ("no" is true). So these
 -- field names of the public contracts are checked here; a test compares them with the descriptors.
 local MAPS = { metadata = true, secrets = true, settings = true }
-local BOOLEANS = { card_code_required = true, final = true, live = true, off = true, store_card = true }
+local BOOLEANS = { approval_required = true, card_code_required = true, final = true, live = true, off = true, store_card = true }
 -- The transcoder takes "+10" and "010" for ten. Integers that come as strings have one way to be written.
 local INTEGERS = {
-  amount = true, basis_points = true, calls_per_second = true, concurrent_calls = true, exp_month = true, exp_year = true,
-  exponent = true, key_version = true, max_attempts = true, minor_units = true, older_than_days = true, overlap_seconds = true,
-  value = true,
+  amount = true, basis_points = true, calls_per_second = true, concurrent_calls = true, days = true, exp_month = true,
+  exp_year = true, expected_active_version = true, explore_ppm = true, exponent = true, key_version = true,
+  max_attempts = true, minor_units = true, older_than_days = true, overlap_seconds = true, payments_max = true,
+  success_weight = true, value = true, version = true, weight = true,
 }
 -- PSPs' webhooks pass as they came: their signatures cover the exact bytes.
 local WEBHOOKS = "/v1/psp-webhooks/"

@@ -11,6 +11,7 @@ local REQUEST_ID_BYTES_MAX = 128
 -- As the buffer filter has them: what a refusal of a larger body says.
 local BODY_BYTES_MAX = "65536"
 local WEBHOOK_BYTES_MAX = "1048576"
+local RULESET_BYTES_MAX = "262144"
 local IDEMPOTENCY_KEY_BYTES_MAX = 255
 
 -- What a service may be told by a caller. Everything else of a request stays at the edge.
@@ -24,6 +25,7 @@ local REQUEST_HEADERS = {
 
 -- PSPs' webhooks: any bytes of any type, proven by one of these headers. Nothing else of their head goes inside.
 local WEBHOOKS = "/v1/psp-webhooks/"
+local ROUTING = "/v1/routing/"
 local WEBHOOK_HEADERS = {
   ["accept"] = true, ["authorization"] = true, ["content-length"] = true, ["content-type"] = true,
   ["cko-signature"] = true, ["hmacsignature"] = true, ["paypal-auth-algo"] = true, ["paypal-auth-version"] = true,
@@ -36,7 +38,8 @@ local WEBHOOK_HEADERS = {
 -- that what was asked for differs from what everybody on the way has read. A test compares these with the API reference.
 local RESOURCES = {
   api_keys = true, controlled_operations = true, merchants = true, payments = true, psp_accounts = true,
-  psp_webhooks = true, refunds = true, tokens = true, vault_key_rotations = true, vault_keys = true,
+  psp_webhooks = true, refunds = true, reviews = true, routing = true, tokens = true, vault_key_rotations = true,
+  vault_keys = true,
 }
 local PAGE_PARAMETERS = { page_size = true, page_token = true }
 local PARAMETERS = {
@@ -45,6 +48,11 @@ local PARAMETERS = {
   },
   ["/v1/psp_webhooks"] = { account = true, state = true },
   ["/v1/refunds"] = { payment_id = true },
+  ["/v1/reviews"] = { kind = true, merchant_id = true, psp_account = true },
+  ["/v1/routing/active_ruleset"] = { merchant_id = true },
+  ["/v1/routing/changes"] = { merchant_id = true },
+  ["/v1/routing/rulesets"] = { merchant_id = true },
+  ["/v1/routing/rulesets/{version}"] = { merchant_id = true },
   ["/v1/tokens"] = { customer_id = true },
 }
 
@@ -159,7 +167,7 @@ local function problem_of_query(method, path)
   local resource = string.match(bare, "^/v1/([%l_]+)/") or string.match(bare, "^/v1/([%l_]+)$")
   -- No call has such a path, and that is what the caller is to be told.
   if resource and not RESOURCES[resource] then return nil end
-  local known = method == "GET" and PARAMETERS[gsub(bare, "/$", "")] or {}
+  local known = method == "GET" and PARAMETERS[gsub(gsub(bare, "/$", ""), "/%d+$", "/{version}")] or {}
   local seen = {}
   for pair in string.gmatch(query, "[^&]+") do
     local name, equals = string.match(pair, "^([^=]*)(=?)")
@@ -187,7 +195,7 @@ function envoy_on_request(handle)
   -- For the access log, for local replies, and for the answer's way back.
   metadata:set("payera", "request", {
     method = method, path = shown_path(path), request_id = clean_request_id(headers),
-    limit = is_webhook and WEBHOOK_BYTES_MAX or BODY_BYTES_MAX,
+    limit = is_webhook and WEBHOOK_BYTES_MAX or sub(path, 1, #ROUTING) == ROUTING and RULESET_BYTES_MAX or BODY_BYTES_MAX,
   })
   if problem then metadata:set("payera", "problem", problem) end
   -- Native gRPC ends at the services: at the edge every body is JSON, whatever it is called. A webhook's is looked at by

@@ -5,15 +5,25 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from payera.gateway.v1 import merchant_service_pb2_grpc, payment_service_pb2_grpc
+from payera.gateway.v1 import merchant_service_pb2_grpc, payment_service_pb2_grpc, review_service_pb2_grpc
+from payera.history.v1 import history_service_pb2_grpc
 from payera.keys.v1 import key_service_pb2_grpc
 from payera.notifications.v1 import notification_service_pb2_grpc
 
 from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
-from gateway_svc.adapters.grpc import key_service, merchant_service, notification_service, payment_service
+from gateway_svc.adapters.grpc import (
+    history_service,
+    key_service,
+    merchant_service,
+    notification_service,
+    payment_service,
+    review_service,
+)
 from gateway_svc.adapters.keys.authenticator import CachingAuthenticator
 from gateway_svc.adapters.postgres.merchant_store import PostgresMerchantStore
+from gateway_svc.adapters.postgres.payment_history import PostgresPaymentHistory
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
+from gateway_svc.adapters.postgres.review_store import PostgresReviewStore
 from gateway_svc.adapters.router.router import GrpcRouter
 from gateway_svc.adapters.temporal.driver import TemporalDurableDriver
 from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
@@ -23,8 +33,10 @@ from gateway_svc.application.inline_driver import Environment, InlineDriver
 from gateway_svc.application.keep_tokens import KeepToken, TellAtOnce
 from gateway_svc.application.manage_merchants import ManageMerchants
 from gateway_svc.application.modify_payment import ModifyPayment
+from gateway_svc.application.payment_history import ReadHistory
 from gateway_svc.application.ports import DurableDriver
 from gateway_svc.application.read_payments import ReadPayments
+from gateway_svc.application.reviews import ManageReviews
 from gateway_svc.application.sections import CriticalSections
 from gateway_svc.settings import GatewaySettings
 from mesh.channels import open_channel
@@ -122,12 +134,19 @@ class Gateway:
         keys = key_service.KeyServicer(merchants)
         notifications = notification_service.NotificationServicer(ApplyNotification(store, self._logger, tell))
 
+        reviews = review_service.ReviewServicer(
+            ManageReviews(store=PostgresReviewStore(self._database), durable=durable, tell=tell, logger=self._logger)
+        )
+
         def register(service: str, add: Callable[[Any, Any], None], servicer: object) -> None:
             self._server.add(service, lambda target: add(servicer, target))
 
         register(payment_service.SERVICE, payment_service_pb2_grpc.add_PaymentServiceServicer_to_server, payments)
         register(merchant_service.SERVICE, merchant_service_pb2_grpc.add_MerchantServiceServicer_to_server, operators)
+        register(review_service.SERVICE, review_service_pb2_grpc.add_ReviewServiceServicer_to_server, reviews)
         register(key_service.SERVICE, key_service_pb2_grpc.add_KeyServiceServicer_to_server, keys)
+        history = history_service.HistoryServicer(ReadHistory(PostgresPaymentHistory(self._database)))
+        register(history_service.SERVICE, history_service_pb2_grpc.add_HistoryServiceServicer_to_server, history)
         add_notifications = notification_service_pb2_grpc.add_NotificationServiceServicer_to_server
         register(notification_service.SERVICE, add_notifications, notifications)
 

@@ -29,9 +29,12 @@ class Authenticator(Protocol):
         """Give what is known of the key, or None when there is no such key."""
 
 
-async def authenticate(authenticator: Authenticator, metadata: Mapping[str, str], scope: KeyScope) -> Principal:
+async def authenticate(
+    authenticator: Authenticator, metadata: Mapping[str, str], scope: KeyScope, *, or_operator: bool = False
+) -> Principal:
     """Give the owner of the call's key, which must hold the right `scope`.
 
+    With `or_operator` an operator's key will do as well.
     Refuses with API_KEY_MISSING, API_KEY_INVALID, API_KEY_REVOKED or API_KEY_SCOPE.
     """
     key = _key_of(metadata.get("authorization", ""))
@@ -41,7 +44,7 @@ async def authenticate(authenticator: Authenticator, metadata: Mapping[str, str]
     if record.revoked:
         raise Refusal(Reason.API_KEY_REVOKED)
     principal = record.principal
-    if not _suffices(principal.scope, scope):
+    if not _suffices(principal.scope, scope) and not (or_operator and principal.scope is KeyScope.OPERATOR):
         raise Refusal(Reason.API_KEY_SCOPE, scope=scope.name)
     return principal
 

@@ -77,6 +77,7 @@ class GuardedRpc:
         self._around = around
         self._callers = frozenset(access.callers) if access is not None else frozenset()
         self._scope = KeyScope(access.key_scope) if access is not None and access.key_scope else None
+        self._or_operator = access is not None and access.operators
         self._idempotent = access is not None and access.idempotent
         self._parse = message_factory.GetMessageClass(method.input_type).FromString
         self._answer_class = message_factory.GetMessageClass(method.output_type)
@@ -165,7 +166,9 @@ class GuardedRpc:
         self, request: bytes, metadata: dict[str, str], grpc_context: Context, context: CallContext
     ) -> bytes:
         if self._scope is not None and self._around.authenticator is not None:
-            context.principal = await authenticate(self._around.authenticator, metadata, self._scope)
+            context.principal = await authenticate(
+                self._around.authenticator, metadata, self._scope, or_operator=self._or_operator
+            )
         if self._idempotent:
             context.idempotency_key = _idempotency_key_of(metadata)
         self._check_body_fields(metadata.get("x-payera-body-fields"), context)

@@ -4,15 +4,25 @@ import re
 from typing import Final
 
 from mesh.settings import BaseSettings, SettingsError
+from mesh.topics import PAYMENTS
 
 _ACCOUNT: Final = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _ACCOUNTS_MAX: Final = 50
 
 
 class RouterSettings(BaseSettings, frozen=True, kw_only=True):
-    """The router's PAYERA_* variables; `default_priorities` are PSP accounts with commas between, best first."""
+    """The router's PAYERA_* variables.
+
+    `default_priorities` are PSP accounts with commas between, best first. `events_topic` is what it learns from, and
+    `breaker_errors_min` how many technical errors within a minute, half of all outcomes or more, turn payments away.
+    """
 
     database_url: str
+    gateway_address: str
+    connectors_address: str
+    kafka_bootstrap: str
+    events_topic: str = PAYMENTS.name
+    breaker_errors_min: int = 5
     database_pool_size: int = 8
     default_priorities: str = ""
 

@@ -13,6 +13,7 @@ from devstack.bench.loads import payment_body, play_rounds, processes_of, stored
 from devstack.bench.measure import MODES, Measurement, Mode, Target
 from devstack.bench.psps import bench_psps
 from devstack.bench.report import GOAL, NEXT_GOAL, keep_result, medians, ratios, table, where_it_goes
+from devstack.bench.routing import bench_routing
 from devstack.bench.vault import bench_vault
 from devstack.configuration import Configuration, load_configuration
 from devstack.errors import StackError
@@ -145,4 +146,5 @@ def _show_ratios(title: str, found: dict[str, dict[str, float]]) -> None:
 
 
 bench.add_command(bench_psps)
+bench.add_command(bench_routing)
 bench.add_command(bench_vault)

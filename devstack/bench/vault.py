@@ -2,10 +2,7 @@
 
 import asyncio
 import itertools
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +13,8 @@ from grpc_health.v1 import health_pb2
 from payera.vault.v1 import token_service_pb2 as vault_pb2
 from payera.vault.v1 import token_service_pb2_grpc as vault_grpc
 
+from devstack.bench.calls import CALL_SECONDS, HEAD, Call, Load, line, play
 from devstack.bench.loads import processes_of
-from devstack.bench.measure import cpu_seconds
 from devstack.bench.report import keep_result
 from devstack.configuration import Configuration, load_configuration
 from devstack.errors import StackError
@@ -30,25 +27,7 @@ from mesh.identifiers import new_id
 GOAL_P99_MS: Final = 5.0
 RATE: Final = 500.0
 IN_FLIGHT: Final = 16
-CALL_SECONDS: Final = 10.0
 TOKENS: Final = 256
-WARM_UP_SECONDS: Final = 1.0
-
-Call = Callable[[], Awaitable[object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One load: calls a second, latencies in ms from when a call was due, errors, CPU ms of the vault per call."""
-
-    name: str
-    mode: str
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
-    errors: int
-    vault_cpu_ms: float
 
 
 @click.command("vault")
@@ -65,14 +44,9 @@ def bench_vault(home: Path | None, seconds: float, rate: float, output: Path | N
         raise StackError(message, "bring the stack up first: payera up")
     vault = processes_of(Stack(configuration))[ComponentName.VAULT.value]
     loads = asyncio.run(_measure(configuration, merchant, vault, seconds, rate))
-    click.echo(
-        f"{'':<12}{'mode':<16}{'per second':>11}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'CPU ms':>9}{'errors':>8}"
-    )
+    click.echo(HEAD)
     for load in loads:
-        click.echo(
-            f"{load.name:<12}{load.mode:<16}{load.per_second:>11.1f}{load.p50_ms:>9.2f}{load.p99_ms:>9.2f}"
-            f"{load.max_ms:>9.1f}{load.vault_cpu_ms:>9.2f}{load.errors:>8}"
-        )
+        click.echo(line(load))
     closed = {load.name: load for load in loads if not load.mode.endswith("a second")}
     shares = {name: round(load.per_second / closed["empty"].per_second, 3) for name, load in closed.items()}
     for name in ("tokenize", "detokenize"):
@@ -94,12 +68,9 @@ async def _measure(
         calls = await _calls(merchant, edge, connectors)
         loads = []
         for name, call in calls.items():
-            for mode, connections, fixed in (
-                (f"{IN_FLIGHT} in flight", IN_FLIGHT, 0.0),
-                (f"{rate:.0f} a second", 0, rate),
-            ):
-                click.echo(f"{name}, {mode}, {seconds:.0f} s ...", err=True)
-                loads.append(await _load(name, mode, call, connections, fixed, seconds, vault))
+            for connections, fixed in ((IN_FLIGHT, 0.0), (0, rate)):
+                click.echo(f"{name}, {seconds:.0f} s ...", err=True)
+                loads.append(await play(name, call, vault, connections=connections, rate=fixed, seconds=seconds))
     return loads
 
 
@@ -138,66 +109,3 @@ async def _calls(merchant: SeededMerchant, edge: grpc.aio.Channel, connectors: g
         return await check(health_pb2.HealthCheckRequest(), timeout=CALL_SECONDS)
 
     return {"empty": empty, "tokenize": tokenize, "detokenize": detokenize}
-
-
-async def _load(name: str, mode: str, call: Call, connections: int, rate: float, seconds: float, vault: int) -> Load:
-    latencies: list[float] = []
-    errors = 0
-    start = time.perf_counter()
-    counting_from, end = start + WARM_UP_SECONDS, start + WARM_UP_SECONDS + seconds
-    before = cpu_seconds(vault)
-
-    async def one(due: float) -> None:
-        nonlocal errors
-        try:
-            await call()
-        except grpc.aio.AioRpcError:
-            errors += 1
-        if due >= counting_from:
-            latencies.append((time.perf_counter() - due) * 1000)
-
-    if rate:
-        await _at_rate(one, start, end, rate)
-    else:
-        await asyncio.gather(*(_closed(one, end) for _ in range(connections)))
-    elapsed = time.perf_counter() - counting_from
-    spent = (cpu_seconds(vault) - before) * 1000 * seconds / (seconds + WARM_UP_SECONDS)
-    ordered = sorted(latencies)
-    return Load(
-        name=name,
-        mode=mode,
-        per_second=round(len(ordered) / elapsed, 1),
-        p50_ms=_percentile(ordered, 0.50),
-        p99_ms=_percentile(ordered, 0.99),
-        max_ms=_percentile(ordered, 1.0),
-        errors=errors,
-        vault_cpu_ms=round(spent / max(1, len(ordered)), 3),
-    )
-
-
-async def _closed(one: Callable[[float], Awaitable[None]], end: float) -> None:
-    while (now := time.perf_counter()) < end:
-        await one(now)
-
-
-async def _at_rate(one: Callable[[float], Awaitable[None]], start: float, end: float, rate: float) -> None:
-    running: set[asyncio.Task[None]] = set()
-    for number in range(int((end - start) * rate)):
-        due = start + number / rate
-        delay = due - time.perf_counter()
-        if delay > 0:
-            await asyncio.sleep(delay)
-
-        async def timed(due: float = due) -> None:
-            await one(due)
-
-        task = asyncio.create_task(timed())
-        running.add(task)
-        task.add_done_callback(running.discard)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CALL_SECONDS):
-            await asyncio.gather(*running)
-
-
-def _percentile(ordered: Sequence[float], share: float) -> float:
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3) if ordered else 0.0

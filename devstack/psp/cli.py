@@ -10,6 +10,7 @@ import click
 
 from devstack.errors import StackError
 from devstack.psp.calls import account_path, operator_of
+from devstack.psp.fees import fees
 from devstack.psp.new import new
 
 STATES: Final = ("unverified", "received", "done", "parked", "refused")
@@ -25,6 +26,7 @@ def psp() -> None:
 
 
 psp.add_command(new)
+psp.add_command(fees)
 
 
 @psp.command("list")

@@ -1,4 +1,4 @@
-"""`payera routing`: how the router would do in a world that is described in a file."""
+"""`payera routing`: rules, why payments went where, and how the router would do in a described world."""
 
 import json
 import sys
@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devstack.errors import StackError
+from devstack.routing.explaining import explain
+from devstack.routing.rulesets import active, rulesets
+from devstack.routing.simulating import simulate
 
 if TYPE_CHECKING:
     from devstack.routing.playing import Outcome
+    from devstack.routing.report import Judged
 
 MISSED: Final = 1
+_SEEDS_MAX: Final = 1_000
 
 
 @click.group()
 def routing() -> None:
-    """Try the router's learning in described worlds."""
+    """Write rules for routing, see why payments went where, and try the router in described worlds."""
+
+
+routing.add_command(explain)
+routing.add_command(rulesets)
+routing.add_command(active)
+routing.add_command(simulate)
 
 
 @routing.command()
@@ -25,6 +36,7 @@ def routing() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document for each world, one a line.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the one world to this SVG file.")
 @click.option("--seed", type=click.IntRange(0, 2**53), help="Other luck than the world's own.")
+@click.option("--seeds", metavar="FIRST-LAST", help="Play each world with all these seeds, and sum up.")
 @click.option(
     "--report",
     "report_file",
@@ -32,7 +44,12 @@ def routing() -> None:
     help="Write a Markdown report of all worlds there, with their plots in a folder of the same name beside it.",
 )
 def evaluate(
-    worlds: tuple[Path, ...], as_json: bool, plot: Path | None, seed: int | None, report_file: Path | None
+    worlds: tuple[Path, ...],
+    as_json: bool,
+    plot: Path | None,
+    seed: int | None,
+    seeds: str | None,
+    report_file: Path | None,
 ) -> None:
     """Play WORLDS through the router's scoring, learning and health code, at full speed.
 
@@ -41,29 +58,47 @@ def evaluate(
     """
     from devstack.routing.playing import play
     from devstack.routing.plot import svg
-    from devstack.routing.report import as_document, judge, lines
+    from devstack.routing.report import as_document, judge, lines, summed_up
     from devstack.routing.world import read_world
 
     if plot is not None and len(worlds) > 1:
         raise StackError("--plot draws one world", "name one, or take --report, which draws them all")
+    wanted = [seed] if seeds is None else _seeds(seeds, seed)
     read = [read_world(path) for path in worlds]
-    outcomes = []
+    firsts = []
+    judged: dict[str, list[Judged]] = {}
     for place, world in enumerate(read):
-        outcome = play(world, seed)
-        outcomes.append(outcome)
-        if as_json:
-            click.echo(json.dumps(as_document(outcome)))
-        else:
-            click.echo("\n".join([*([""] if place else []), *lines(outcome)]))
-        if plot is not None:
-            _write(plot, svg(outcome))
+        for luck in wanted:
+            outcome = play(world, luck)
+            if world.name not in judged:
+                firsts.append(outcome)
+                if plot is not None:
+                    _write(plot, svg(outcome))
+            judged.setdefault(world.name, []).append(judge(outcome))
+            if as_json:
+                click.echo(json.dumps(as_document(outcome)))
+            elif len(wanted) == 1:
+                click.echo("\n".join([*([""] if place else []), *lines(outcome)]))
+        if len(wanted) > 1 and not as_json:
+            click.echo(summed_up(world.name, judged[world.name]))
     if report_file is not None:
-        _write_report(report_file, outcomes)
-    judged = [judge(outcome) for outcome in outcomes]
-    sys.exit(0 if all(each.near_the_oracle and each.safe for each in judged) else MISSED)
+        _write_report(report_file, firsts, judged)
+    sys.exit(0 if all(each.near_the_oracle and each.safe for them in judged.values() for each in them) else MISSED)
 
 
-def _write_report(path: Path, outcomes: list["Outcome"]) -> None:
+def _seeds(text: str, seed: int | None) -> list[int | None]:
+    """Read FIRST-LAST."""
+    first, _, last = text.partition("-")
+    numbers = [int(part) for part in (first, last) if part.isdecimal() and part.isascii()]
+    if seed is not None or len(numbers) < 2 or not 0 <= numbers[1] - numbers[0] < _SEEDS_MAX:  # noqa: PLR2004
+        raise StackError(
+            "--seeds has to be two numbers, the smaller one first, at most a thousand seeds, and without --seed",
+            "write for instance --seeds 31-50",
+        )
+    return list(range(numbers[0], numbers[1] + 1))
+
+
+def _write_report(path: Path, outcomes: list["Outcome"], judged: dict[str, list["Judged"]]) -> None:
     from devstack.routing.plot import svg
     from devstack.routing.report import markdown
 
@@ -73,7 +108,7 @@ def _write_report(path: Path, outcomes: list["Outcome"]) -> None:
         drawn = folder / f"{outcome.world.name}.svg"
         _write(drawn, svg(outcome))
         plots.append(f"{folder.name}/{drawn.name}")
-    _write(path, "\n".join(markdown(outcomes, plots)) + "\n")
+    _write(path, "\n".join(markdown(outcomes, plots, judged)) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

@@ -190,9 +190,10 @@ class Books:
             raise ChargeUnknown
         return charge
 
-    def as_of(self, record: Record, *, more: int = 0) -> Charge:
-        """Give a charge as it stood when this record was made; `more` is added to every amount told."""
-        return fold(self.charge(record.charge).history, through=record.id, more=more)
+    def as_of(self, record: Record, *, more: int = 0, denied: bool = False) -> Charge:
+        """Give a charge as it stood when this record was made; `more` and `denied` are the errors of `fold`."""
+        history = self.charge(record.charge).history
+        return fold(history, through=record.id, more=more, denied=record.id if denied else "")
 
     def charges(self) -> Iterable[Charge]:
         """Give all charges, oldest first."""

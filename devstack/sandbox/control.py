@@ -29,13 +29,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FaultFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of a PUT of a fault. Without `count` it lasts until healed; `reference` is a prefix."""
+    """The body of a PUT of a fault. Without `count` it lasts until healed; `reference` is a prefix.
+
+    `first` is how many requests about each reference it strikes; all of them without.
+    """
 
     mode: FaultMode
     operation: FaultOperation = FaultOperation.ANY
     count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
     delay_ms: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_DELAY_MS)] | None = None
     reference: Annotated[str, msgspec.Meta(max_length=80)] = ""
+    first: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
 
 
 class WebhookFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +144,7 @@ class Control:
             remaining=fields.count,
             delay_ms=fields.delay_ms,
             reference=fields.reference,
+            first=fields.first,
         )
         try:
             account.api.plan.add(fault)
@@ -305,6 +310,7 @@ def _account(account: ControlledAccount) -> dict[str, object]:
                 "remaining": fault.remaining,
                 "delay_ms": fault.delay_ms,
                 "reference": fault.reference,
+                "first": fault.first,
             }
             for fault in account.api.plan.faults
         ],

@@ -36,6 +36,14 @@ _EFFECTS: Final = {
     FaultMode.SERVER_ERROR_BEFORE: "answers 500 without acting",
     FaultMode.SERVER_ERROR_AFTER: "acts, then answers 500",
     FaultMode.NOT_FOUND_THEN_FOUND: "a sync finds nothing the first `count` times; by amount: acts, resets, then once",
+    FaultMode.HTML: "acts, then answers 200 with a web page, as a proxy in between may",
+    FaultMode.TRICKLE: "acts, then sends the answer in small pieces over the delay",
+    FaultMode.ANSWERED_TWICE: "acts, then sends the same answer a second time over the same connection",
+    FaultMode.WRONG_CURRENCY: "acts rightly, but answers with another currency",
+    FaultMode.WRONG_REFERENCE: "acts rightly, but answers with another `reference`, where the dialect repeats ours",
+    FaultMode.DENIED: "acts, then answers that it has declined (05); webhooks and syncs tell the truth",
+    FaultMode.RATE_LIMITED: "answers 429 without acting; `Retry-After` is the delay in whole seconds",
+    FaultMode.NOT_FOUND: "answers that there is no such charge, without acting; a sync finds nothing",
 }
 
 _WEBHOOK_EFFECTS: Final = {
@@ -119,7 +127,8 @@ By amount a fault strikes the first request of an authorization; what is sent ag
 |---|---|---|---|
 {{faults}}
 
-"Never" is a reset after {NEVER_MS // 1000} seconds. Without a delay, `slow` waits {DEFAULT_DELAY_MS[FaultMode.SLOW] // 1000} seconds and the timeouts never answer.
+"Never" is a reset after {NEVER_MS // 1000} seconds. Without a delay, `slow` waits {DEFAULT_DELAY_MS[FaultMode.SLOW] // 1000} seconds, `trickle` takes {NEVER_MS // 1000} seconds, `Retry-After` is {DEFAULT_DELAY_MS[FaultMode.RATE_LIMITED] // 1000} and the timeouts never
+answer.
 
 ## The control API
 
@@ -129,7 +138,7 @@ On `PAYERA_LISTEN`; it is no part of what a PSP shows to merchants.
 |---|---|
 | `GET /health` | 200 when it serves |
 | `GET /control/accounts` | accounts, ports, faults in force |
-| `PUT /control/accounts/{{account}}/faults` | sets a fault: `mode`, `operation` (`any`, `verify`, `authorize`, `increment`, `capture`, `void`, `refund`, `sync`), optional `count` (else until healed), `delay_ms`, `reference` (a prefix). One fault per operation and reference; those with a reference go first |
+| `PUT /control/accounts/{{account}}/faults` | sets a fault: `mode`, `operation` (`any`, `verify`, `authorize`, `increment`, `capture`, `void`, `refund`, `sync`), optional `count` (else until healed), `delay_ms`, `reference` (a prefix), `first` (how many requests about each single reference are struck; else all). One fault per operation and reference; those with a reference go first |
 | `DELETE /control/accounts/{{account}}/faults` | heals everything, and opens the port again |
 | `GET /control/violations` | what was not as the PSP's description has it: `count`, and the newest with account, place and findings |
 | `PUT /control/accounts/{{account}}/webhooks` | how webhooks are sent: `mode`, `delay_ms` of late ones, `url` |

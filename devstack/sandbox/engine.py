@@ -1,10 +1,11 @@
 """Serves one account: what all dialects have in common, from credentials and faults to answers and webhooks."""
 
 import asyncio
-import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -12,20 +13,29 @@ from aiohttp import web
 from devstack.sandbox import wire
 from devstack.sandbox.books import Books
 from devstack.sandbox.conformity import Conformity
-from devstack.sandbox.dialects.contract import Act, Ask, Desk, Dialect, Notice, Refused, Settle, Signed
+from devstack.sandbox.dialects.contract import Act, Ask, Denial, Desk, Dialect, Notice, Refused, Settle, Signed
 from devstack.sandbox.exchanges import Exchanges
 from devstack.sandbox.faults import NEVER_MS, Fault, FaultMode, FaultOperation, FaultPlan
 from devstack.sandbox.incoming import Incoming, Reply, incoming_of, response_of
 from devstack.sandbox.ledger import Entry
+from devstack.sandbox.lies import LATER, NOTHING_THERE, wrongly
 from devstack.sandbox.magic import Verdict, fault_of_amount
-from devstack.sandbox.performing import Denied, Done, Performer
+from devstack.sandbox.performing import RIGHT, Denied, Done, Performer
 from devstack.sandbox.settings import AccountEntry
 from devstack.sandbox.webhooks import Delivery, WebhookMode, WebhookSender
 
 MOST_SHOWN: Final = 5
 NOT_FOUND_TIMES: Final = 1
 """How often a question finds nothing after an amount that asks for `not_found_then_found`."""
-_UNANSWERED: Final = frozenset({FaultMode.TIMEOUT_THEN_SUCCESS, FaultMode.TIMEOUT_THEN_DECLINE})
+_TOLD_BEFORE: Final = frozenset(
+    {
+        FaultMode.TIMEOUT_THEN_SUCCESS,
+        FaultMode.TIMEOUT_THEN_DECLINE,
+        FaultMode.TRICKLE,
+        FaultMode.ANSWERED_TWICE,
+    }
+)
+"""Faults with which webhooks do not wait for the answer: there may never be one, or none that ends soon."""
 
 
 class AccountEngine:
@@ -109,24 +119,24 @@ class AccountEngine:
             return wire.reset(request)
         if mode is FaultMode.SERVER_ERROR_BEFORE:
             return response_of(self.dialect.failed())
+        if mode is FaultMode.RATE_LIMITED or (mode is FaultMode.NOT_FOUND and not isinstance(asked, Ask)):
+            return response_of(self._turned_away(asked, fault))
         done = await self._done(asked, desk, fault)
         if mode is FaultMode.DUPLICATE and isinstance(asked, Act):
             self.books.request_came(*self._known_as(asked))
             again = await self._done(asked, desk, None)
-            done = Done(again.render, again.step, (*done.notices, *again.notices))
+            done = replace(again, notices=(*done.notices, *again.notices))
+        _, reference = self._known_as(asked)
         batch = self.webhooks.take(done.notices)
         await self.webhooks.before_answer(batch)
-        if mode in _UNANSWERED:
-            # There may never be an answer: what happened is told all the same.
+        if mode in _TOLD_BEFORE:
             self.webhooks.after_answer(batch)
-            return await self._answer(request, incoming, done, fault)
+            return await self._answer(request, incoming, done, fault, reference)
         try:
-            response = await self._answer(request, incoming, done, fault)
+            response = await self._answer(request, incoming, done, fault, reference)
             if batch and self.webhooks.setting.mode in {WebhookMode.NORMAL, WebhookMode.TWICE}:
                 # Written here, not by the server: what is said after the answer must come after it.
-                with contextlib.suppress(ConnectionError):
-                    await response.prepare(request)
-                    await response.write_eof()
+                await wire.written(request, response)
         finally:
             self.webhooks.after_answer(batch)
         return response
@@ -141,7 +151,7 @@ class AccountEngine:
                 return await self.performer.settle(asked, desk, fault)
 
     async def _answer(
-        self, request: web.BaseRequest, incoming: Incoming, done: Done, fault: Fault | None
+        self, request: web.BaseRequest, incoming: Incoming, done: Done, fault: Fault | None, reference: str
     ) -> web.StreamResponse:
         """Answer as the fault has it: rightly, wrongly, late or not at all."""
         response: web.StreamResponse
@@ -151,23 +161,37 @@ class AccountEngine:
             case FaultMode.TIMEOUT_THEN_SUCCESS | FaultMode.TIMEOUT_THEN_DECLINE:
                 delay = fault.delay_seconds if fault is not None else None
                 await asyncio.sleep(NEVER_MS / 1000 if delay is None else delay)
-                response = wire.reset(request) if delay is None else self._response(incoming, done.render(0))
+                response = wire.reset(request) if delay is None else self._response(incoming, done.render(RIGHT))
+            case FaultMode.TRICKLE:
+                delay = fault.delay_seconds if fault is not None else None
+                seconds = NEVER_MS / 1000 if delay is None else delay
+                response = await wire.trickled(request, done.render(RIGHT), seconds)
             case FaultMode.GARBAGE:
                 response = wire.garbage()
+            case FaultMode.HTML:
+                response = wire.web_page()
             case FaultMode.TRUNCATED:
-                response = wire.truncated(request, done.render(0))
-            case FaultMode.WRONG_AMOUNT:
-                response = self._response(incoming, done.render(done.step))
+                response = wire.truncated(request, done.render(RIGHT))
+            case FaultMode.ANSWERED_TWICE:
+                response = await wire.twice(request, done.render(RIGHT))
             case FaultMode.SERVER_ERROR_AFTER:
                 response = response_of(self.dialect.failed())
-            case _:
-                response = self._response(incoming, done.render(0))
+            case mode:
+                response = self._response(incoming, wrongly(mode, done, reference))
         return response
+
+    def _turned_away(self, asked: Act | Ask | Settle, fault: Fault | None) -> Reply:
+        """Give the answer of a PSP that does nothing for now, or says that it knows no such charge."""
+        if fault is None or fault.mode is FaultMode.NOT_FOUND:
+            return self.dialect.turned_away(asked, Denial.CHARGE_UNKNOWN) if isinstance(asked, Act) else NOTHING_THERE
+        told = self.dialect.turned_away(asked, Denial.TOO_MANY) if isinstance(asked, Act) else LATER
+        seconds = math.ceil(fault.delay_seconds or 0)
+        return Reply(LATER.status, told.body, {**told.headers, "retry-after": str(seconds)})
 
     def _fault_for(self, asked: Act | Ask | Settle) -> Fault | None:
         operation, reference = self._known_as(asked)
         count = self.books.request_came(operation.value, reference)
-        fault = self.plan.take(operation, reference)
+        fault = self.plan.take(operation, reference, count)
         if fault is not None or count > 1 or not isinstance(asked, Act) or not asked.type.opens or not asked.amount:
             return fault
         mode = fault_of_amount(asked.amount, self._position)

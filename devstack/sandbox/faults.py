@@ -26,6 +26,14 @@ class FaultMode(StrEnum):
     SERVER_ERROR_BEFORE = "server_error_before"
     SERVER_ERROR_AFTER = "server_error_after"
     NOT_FOUND_THEN_FOUND = "not_found_then_found"
+    HTML = "html"
+    TRICKLE = "trickle"
+    ANSWERED_TWICE = "answered_twice"
+    WRONG_CURRENCY = "wrong_currency"
+    WRONG_REFERENCE = "wrong_reference"
+    DENIED = "denied"
+    RATE_LIMITED = "rate_limited"
+    NOT_FOUND = "not_found"
 
 
 class FaultOperation(StrEnum):
@@ -41,19 +49,23 @@ class FaultOperation(StrEnum):
     SYNC = "sync"
 
 
-DEFAULT_DELAY_MS: Final = {FaultMode.SLOW: 60_000}
+DEFAULT_DELAY_MS: Final = {FaultMode.SLOW: 60_000, FaultMode.RATE_LIMITED: 1_000}
 """Delay of a mode for which none is given; without an entry the request is never answered."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault in force. `remaining` is None until healed; `reference` is a prefix, empty for all."""
+    """One fault in force. `remaining` is None until healed; `reference` is a prefix, empty for all.
+
+    `first` says how many requests about each single reference it strikes, None for all of them.
+    """
 
     mode: FaultMode
     operation: FaultOperation = FaultOperation.ANY
     remaining: int | None = None
     delay_ms: int | None = None
     reference: str = ""
+    first: int | None = None
 
     @property
     def delay_seconds(self) -> float | None:
@@ -61,9 +73,10 @@ class Fault:
         milliseconds = self.delay_ms if self.delay_ms is not None else DEFAULT_DELAY_MS.get(self.mode)
         return None if milliseconds is None else milliseconds / 1000
 
-    def applies_to(self, operation: FaultOperation, reference: str) -> bool:
-        """Tell whether a request is to suffer this fault."""
-        return self.operation in {FaultOperation.ANY, operation} and reference.startswith(self.reference)
+    def applies_to(self, operation: FaultOperation, reference: str, number: int) -> bool:
+        """Tell whether a request, by its number among those about its reference, is to suffer this fault."""
+        meant = self.operation in {FaultOperation.ANY, operation} and reference.startswith(self.reference)
+        return meant and (self.first is None or number <= self.first)
 
 
 class FaultPlan:
@@ -91,10 +104,10 @@ class FaultPlan:
         """Heal everything."""
         self._faults = []
 
-    def take(self, operation: FaultOperation, reference: str) -> Fault | None:
+    def take(self, operation: FaultOperation, reference: str, number: int = 1) -> Fault | None:
         """Give the fault that a request is to suffer, and count it."""
         for fault in self._faults:
-            if fault.applies_to(operation, reference):
+            if fault.applies_to(operation, reference, number):
                 if fault.remaining is not None:
                     fault.remaining -= 1
                     if fault.remaining <= 0:

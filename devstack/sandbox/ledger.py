@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from devstack.sandbox.magic import Verdict
+
+DENIAL: Final = Verdict(network_code="05")
+"""What a PSP says that declines although the issuer did not."""
 
 
 class OperationType(StrEnum):
@@ -237,14 +240,18 @@ class Charge:
                 pass
 
 
-def fold(lines: Iterable[Line], *, through: str = "", more: int = 0) -> Charge:
+def fold(lines: Iterable[Line], *, through: str = "", more: int = 0, denied: str = "") -> Charge:
     """Give the charge that lines lead to: `through` is the id of the last record, empty for all lines.
 
-    `more` is added to every amount: a charge as a PSP would tell it that errs about amounts.
+    `more` is added to every amount: a charge as a PSP would tell it that errs about amounts. `denied` is the id of a
+    record that is told as declined, whatever became of it.
     """
     charge: Charge | None = None
     for line in lines:
         told = msgspec.structs.replace(line, amount=line.amount + more) if more and isinstance(line, Record) else line
+        if isinstance(told, Record) and told.id == denied:
+            before = charge.captured if charge is not None else 0
+            told = msgspec.structs.replace(told, network_code=DENIAL.network_code, captured_amount=before)
         if charge is None:
             if not isinstance(told, Record):
                 message = "a charge begins with a record"

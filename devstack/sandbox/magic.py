@@ -153,6 +153,14 @@ FAULTS: Final[Mapping[int, FaultMode]] = MappingProxyType(
         910: FaultMode.SERVER_ERROR_BEFORE,
         911: FaultMode.SERVER_ERROR_AFTER,
         912: FaultMode.NOT_FOUND_THEN_FOUND,
+        913: FaultMode.HTML,
+        914: FaultMode.TRICKLE,
+        915: FaultMode.ANSWERED_TWICE,
+        916: FaultMode.WRONG_CURRENCY,
+        917: FaultMode.WRONG_REFERENCE,
+        918: FaultMode.DENIED,
+        919: FaultMode.RATE_LIMITED,
+        920: FaultMode.NOT_FOUND,
     }
 )
 """Magic amounts that bring a fault to the first request of an authorization, by the last three digits."""

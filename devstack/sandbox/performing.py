@@ -12,7 +12,7 @@ from devstack.sandbox.books import Books, CardOnFile, ChargeUnknown, KeyReused, 
 from devstack.sandbox.dialects.contract import Act, Ask, Denial, Desk, Dialect, Happening, Notice, Settle
 from devstack.sandbox.faults import Fault, FaultMode
 from devstack.sandbox.incoming import Reply
-from devstack.sandbox.ledger import Charge, Entry, Record, State, Waiting, fold
+from devstack.sandbox.ledger import DENIAL, Charge, Entry, Record, State, Waiting, fold
 from devstack.sandbox.magic import APPROVED, Verdict, brand_of, verdict_of_amount
 from devstack.sandbox.requests import CardFields
 from devstack.sandbox.settings import AccountEntry
@@ -21,18 +21,27 @@ IN_FLIGHT_SECONDS: Final = 60.0
 MOST_WAITS: Final = 10
 FINGERPRINT_CHARACTERS: Final = 16
 
-DECLINED_ANYWAY: Final = Verdict(network_code="05")
 
-Render = Callable[[int], Reply]
-"""Renders an answer that errs by so many minor units."""
+@dataclass(frozen=True, slots=True)
+class Error:
+    """What is wrong with an answer: every amount by so many minor units, or an act's success told as a decline."""
+
+    more: int = 0
+    denied: bool = False
+
+
+RIGHT: Final = Error()
+Render = Callable[[Error], Reply]
+"""Renders an answer with an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a request: how to answer, by what an erring answer errs, and the webhooks it brings."""
+    """What came of a request: how to answer, by what an erring answer errs, in which currency, and its webhooks."""
 
     render: Render
     step: int = 1
+    currency: str = ""
     notices: Sequence[Notice] = ()
 
 
@@ -77,13 +86,14 @@ class Performer:
     async def tell(self, ask: Ask, fault: Fault | None) -> Done:
         """Answer a question from the books."""
         await wait_before(fault)
-        hidden = fault is not None and fault.mode is FaultMode.NOT_FOUND_THEN_FOUND
+        hidden = fault is not None and fault.mode in {FaultMode.NOT_FOUND_THEN_FOUND, FaultMode.NOT_FOUND}
         charges = [] if hidden else [charge for name in ask.charges if (charge := self._charge(name)) is not None]
 
-        def render(more: int) -> Reply:
-            return ask.tell([fold(charge.history, more=more) if more else charge for charge in charges])
+        def render(error: Error) -> Reply:
+            told = [fold(charge.history, more=error.more) if error.more else charge for charge in charges]
+            return ask.tell(told)
 
-        return Done(render, self._step(charges[0].record.currency if charges else ""))
+        return self._done(render, charges[0].record.currency if charges else "")
 
     async def settle(self, settle: Settle, desk: Desk, fault: Fault | None) -> Done:
         """Decide an operation that waits; one that is decided already is rendered as it stands."""
@@ -97,13 +107,13 @@ class Performer:
         if entry.state is State.PENDING and not charge.voided:
             verdict = settle.verdict or entry.record.verdict
             if fault is not None and fault.mode is FaultMode.TIMEOUT_THEN_DECLINE:
-                verdict = DECLINED_ANYWAY
+                verdict = DENIAL
             notices = self.decide(entry, verdict, desk)
 
-        def render(more: int) -> Reply:
-            return settle.answer(fold(charge.history, more=more))
+        def render(error: Error) -> Reply:
+            return settle.answer(fold(charge.history, more=error.more))
 
-        return Done(render, self._step(charge.record.currency), notices)
+        return self._done(render, charge.record.currency, notices)
 
     def decide(self, entry: Entry, verdict: Verdict, desk: Desk) -> list[Notice]:
         """Decide an operation that waits, or let one that succeeded fail. Raises DecisionRefused."""
@@ -140,11 +150,11 @@ class Performer:
             raise Denied(act, Denial.TOO_MANY) from None
         taken = record
 
-        def render(more: int) -> Reply:
-            charge = self._books.as_of(taken, more=more)
+        def render(error: Error) -> Reply:
+            charge = self._books.as_of(taken, more=error.more, denied=error.denied)
             return self._dialect.answer(act, charge.entry(taken.id), charge, desk, replayed=replayed)
 
-        return Done(render, self._step(taken.currency), notices)
+        return self._done(render, taken.currency, notices)
 
     def _order(self, act: Act, digest: str, fault: Fault | None) -> Order:
         amount = act.amount
@@ -154,7 +164,7 @@ class Performer:
         if verdict.approved:
             verdict = act.verdict or APPROVED
         if fault is not None and fault.mode is FaultMode.TIMEOUT_THEN_DECLINE:
-            verdict = DECLINED_ANYWAY
+            verdict = DENIAL
         return Order(
             type=act.type,
             reference=act.reference,
@@ -205,9 +215,9 @@ class Performer:
         entry = self._books.find_id(name)
         return self._books.charge(entry.record.charge) if entry is not None else None
 
-    def _step(self, currency: str) -> int:
+    def _done(self, render: Render, currency: str, notices: Sequence[Notice] = ()) -> Done:
         units = self._dialect.units
-        return units.step(currency) if units.knows(currency) else 1
+        return Done(render, units.step(currency) if units.knows(currency) else 1, currency, notices)
 
 
 async def wait_before(fault: Fault | None) -> None:

@@ -80,9 +80,8 @@ class Sandbox:
 
     async def close(self) -> None:
         """Stop listening, then sending, and close the journal."""
-        for account in self._accounts.values():
-            if account.listener is not None:
-                await account.listener.close()
+        listeners = (account.listener for account in self._accounts.values())
+        await asyncio.gather(*(listener.close() for listener in listeners if listener is not None))
         if self._runner is not None:
             await self._runner.cleanup()
         for account in self._accounts.values():

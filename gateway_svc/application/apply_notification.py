@@ -12,9 +12,11 @@ from gateway_svc.domain.notices import (
     Notice,
     Subject,
     Weight,
+    told_by,
     weigh_attempt_notice,
     weigh_capture_at_once,
     weigh_modification_notice,
+    weigh_release,
 )
 from gateway_svc.domain.payment import Attempt, ModificationKind, Payment
 from mesh.identifiers import is_id
@@ -72,9 +74,9 @@ class ApplyNotification:
             return UNMATCHED
         if notice.subject is Subject.AUTHORIZE:
             return await self._apply_to_attempt(notice, *found)
-        if notice.subject is Subject.CAPTURE:
-            return await self._apply_to_capture_at_once(notice, *found)
-        return UNMATCHED
+        if notice.subject is Subject.REFUND:
+            return UNMATCHED
+        return await self._apply_without_modification(notice, *found)
 
     async def _modification_of(self, notice: Notice) -> str | None:
         """Give the id of the modification a notice speaks of, None when it speaks of none that is known."""
@@ -136,8 +138,9 @@ class ApplyNotification:
                 break
         return Application(applied, payment_id)
 
-    async def _apply_to_capture_at_once(self, notice: Notice, payment: Payment, attempt: Attempt) -> Application:
-        weight = weigh_capture_at_once(payment, attempt, notice)
+    async def _apply_without_modification(self, notice: Notice, payment: Payment, attempt: Attempt) -> Application:
+        weigh = weigh_capture_at_once if notice.subject is Subject.CAPTURE else weigh_release
+        weight = weigh(payment, attempt, notice)
         if weight is None:
             return UNMATCHED
         if weight is Weight.REVIEW:
@@ -145,7 +148,7 @@ class ApplyNotification:
         return Application(Applied.KNOWN, payment.id)
 
     async def _review(self, notice: Notice, payment_id: str, reference: str) -> Application:
-        await self._store.report_contradiction(payment_id, reference)
+        await self._store.report_contradiction(payment_id, reference, told_by(notice))
         self._logger.error(
             "a PSP contradicts the record",
             account=notice.account,

@@ -1,8 +1,8 @@
 """Creates a payment: checks it, picks the PSP accounts, and drives its first attempt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from gateway_svc.application.budget import Budget
 from gateway_svc.application.calls import MoneyCall
@@ -19,17 +19,21 @@ from gateway_svc.application.ports import (
     PaymentStore,
     PspConnectors,
     Router,
+    ToRoute,
     View,
 )
 from gateway_svc.application.views import payment_of
 from gateway_svc.domain import core
-from gateway_svc.domain.eligibility import Charge, fitting
+from gateway_svc.domain.eligibility import Charge, second_look
 from gateway_svc.domain.outcome import Outcome
-from gateway_svc.domain.payment import AttemptStatus, Candidate, CaptureMethod, PaymentStatus
+from gateway_svc.domain.payment import AttemptStatus, CaptureMethod, PaymentStatus
+from gateway_svc.domain.routing import RouteDecision, preference_of
 from mesh.identifiers import new_id
 from mesh.money import require_amount
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+
+_REASONS_TOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +88,7 @@ class CreatePayment:
         payment_id = new_id("pay")
         try:
             token = await self._tokens.describe(merchant_id=call.merchant_id, token=wish.token)
-            candidates = await self._router.route(
-                merchant_id=call.merchant_id,
-                payment_id=payment_id,
-                amount=wish.amount,
-                currency=wish.currency,
-                card=token.card,
-            )
-            candidates = self._fitting(call.merchant_id, wish, token.card, candidates)
+            decision = await self._decide(call.merchant_id, payment_id, wish, token.card)
             budget.require_begin()
         except Refusal:
             known = await self._answer_known(operation, budget)
@@ -99,21 +96,29 @@ class CreatePayment:
                 raise
             return known
         answer = await self._driver.drive(
-            self._work(operation, _new_payment(payment_id, wish, token, candidates)), operation, budget
+            self._work(operation, _new_payment(payment_id, wish, token, decision)), operation, budget
         )
         if not answer.replayed:
             await self._tell.after(answer.view, budget.remaining_ms())
         return answer
 
-    def _fitting(
-        self, merchant_id: str, wish: PaymentWish, card: Mapping[str, Any], candidates: Sequence[Candidate]
-    ) -> Sequence[Candidate]:
-        """Leave out the accounts that can't take the payment; refuses with NO_ELIGIBLE_ACCOUNT when none is left."""
+    async def _decide(
+        self, merchant_id: str, payment_id: str, wish: PaymentWish, card: Mapping[str, Any]
+    ) -> RouteDecision:
+        """Ask the router, and leave out the accounts that can't take the payment.
+
+        Refuses with PAYMENT_BLOCKED when a rule sends it nowhere, with NO_ELIGIBLE_ACCOUNT when no account is left.
+        """
+        decision = await self._router.route(
+            ToRoute(merchant_id, payment_id, wish.amount, wish.currency, card, wish.metadata)
+        )
+        if decision.blocked:
+            raise Refusal(Reason.PAYMENT_BLOCKED, rule=decision.rule, detail=decision.blocked)
         charge = Charge(merchant_id, wish.amount, wish.currency, str(card.get("brand") or ""))
-        kept, reason = fitting(candidates, self._connectors.takes(), charge)
-        if candidates and not kept:
-            raise Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail=reason)
-        return kept
+        decision = second_look(decision, self._connectors.takes(), charge)
+        if not decision.to_try():
+            raise Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail=_why_none(decision))
+        return decision.recorded()
 
     async def _answer_known(self, operation: Operation, budget: Budget) -> Answer | None:
         """Answer for a key that is not new: a replay depends neither on the vault nor on the router."""
@@ -207,9 +212,15 @@ def _check(wish: PaymentWish) -> None:
     require_token(wish.token)
 
 
-def _new_payment(
-    payment_id: str, wish: PaymentWish, token: DescribedToken, candidates: Sequence[Candidate]
-) -> NewPayment:
+def _why_none(decision: RouteDecision) -> str:
+    if not decision.candidates:
+        return "the merchant has no PSP accounts."
+    told = [f"{each.account}: {each.reason}" for each in decision.candidates[:_REASONS_TOLD]]
+    more = len(decision.candidates) - len(told)
+    return "; ".join(told) + (f" (and {more} more)" if more else "")
+
+
+def _new_payment(payment_id: str, wish: PaymentWish, token: DescribedToken, decision: RouteDecision) -> NewPayment:
     return NewPayment(
         id=payment_id,
         amount=wish.amount,
@@ -221,8 +232,10 @@ def _new_payment(
         description=wish.description,
         metadata=wish.metadata,
         statement_descriptor=wish.statement_descriptor,
-        candidates=candidates,
+        candidates=decision.to_try(),
         store_card=wish.store_card,
         card_on_file=token.on_file,
         fingerprint=token.fingerprint,
+        three_ds_preference=preference_of(decision.step_up),
+        decision=decision,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from gateway_svc.application.budget import Budget
 from gateway_svc.application.calls import MoneyCall
 from gateway_svc.application.checks import require_optional_amount, require_texts
 from gateway_svc.application.inline_driver import Answer, InlineDriver, State
@@ -16,10 +17,10 @@ from gateway_svc.application.ports import (
     PspConnectors,
     View,
 )
-from gateway_svc.application.views import modification_of
+from gateway_svc.application.views import modification_of, payment_of
 from gateway_svc.domain import core
 from gateway_svc.domain.outcome import Outcome
-from gateway_svc.domain.payment import ModificationKind, ModificationStatus
+from gateway_svc.domain.payment import AttemptStatus, ModificationKind, ModificationStatus
 from mesh.identifiers import is_id, new_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -27,6 +28,16 @@ from mesh.refusal import Refusal
 _ID_PREFIXES: Final = MappingProxyType(
     {ModificationKind.CAPTURE: "cap", ModificationKind.VOID: "void", ModificationKind.REFUND: "ref"}
 )
+_MAY_BE_UNKNOWN: Final = frozenset(
+    {
+        Reason.PAYMENT_NOT_CAPTURABLE,
+        Reason.PAYMENT_NOT_VOIDABLE,
+        Reason.PAYMENT_NOT_REFUNDABLE,
+        Reason.MODIFICATION_IN_PROGRESS,
+    }
+)
+"""What a modification is refused with because of the payment's state, which may not be known yet."""
+
 _FINAL_STATUSES: Final = frozenset({ModificationStatus.SUCCEEDED, ModificationStatus.FAILED})
 
 
@@ -48,7 +59,8 @@ class ModificationWish:
 class ModifyPayment:
     """The use case behind CapturePayment, VoidPayment and CreateRefund.
 
-    Answers a capture or void with the payment, a refund with the refund. A refusal has changed nothing, except that
+    Answers a capture or void with the payment, a refund with the refund. What is unknown about the payment and in the
+    way is settled first, as far as half of the budget allows. A refusal has changed nothing, except that
     UNAVAILABLE and DEADLINE_EXCEEDED may stand for an operation that was begun: the same key tells.
     """
 
@@ -79,14 +91,14 @@ class ModifyPayment:
             final=wish.final,
             reason=wish.reason,
         )
-        work = ModificationWork(self._store, self._connectors, self._durable, operation, new)
+        work = ModificationWork(self._store, self._connectors, self._durable, operation, new, budget)
         return await self._driver.drive(work, operation, budget)
 
 
 class ModificationWork:
     """A capture, void or refund as the inline driver's work."""
 
-    __slots__ = ("_connectors", "_durable", "_new", "_operation", "_store")
+    __slots__ = ("_budget", "_connectors", "_durable", "_new", "_operation", "_store")
 
     def __init__(
         self,
@@ -95,15 +107,22 @@ class ModificationWork:
         durable: DurableDriver,
         operation: Operation,
         new: NewModification,
+        budget: Budget,
     ) -> None:
         self._store = store
         self._connectors = connectors
         self._durable = durable
         self._operation = operation
         self._new = new
+        self._budget = budget
 
     async def begin(self) -> Begun:
-        """Begin the modification."""
+        """Begin the modification; when it is refused for what may be unknown, that is settled first."""
+        try:
+            return await self._store.begin_modification(self._operation, self._new)
+        except Refusal as refusal:
+            if refusal.reason not in _MAY_BE_UNKNOWN or not await self._settle_first():
+                raise
         return await self._store.begin_modification(self._operation, self._new)
 
     def is_own(self, begun: Begun) -> bool:
@@ -141,6 +160,23 @@ class ModificationWork:
     def is_acknowledged(self, state: State) -> bool:
         """Tell whether the PSP tells the outcome later."""
         return bool(_modification(state)["status"] == ModificationStatus.PENDING)
+
+    async def _settle_first(self) -> bool:
+        """Wait for what is unknown about the payment; False when nothing is, or when an operator has it."""
+        wait_ms = self._budget.remaining_ms() // 2
+        payment = payment_of(await self._store.load_payment(self._new.payment_id))
+        last = payment.attempts[-1] if payment.attempts else None
+        if last is not None and last.status is AttemptStatus.UNKNOWN:
+            if not payment.under_review:
+                await self._durable.settle_payment(payment.id, wait_ms=wait_ms)
+            return not payment.under_review
+        for kind in ModificationKind:
+            found = await self._store.find_open_modification(payment.id, kind.value, None, "")
+            view = None if found is None else await self._store.find_modification(found)
+            if view is not None and view["status"] == ModificationStatus.UNKNOWN and not view["under_review"]:
+                await self._durable.settle_modification(view["id"], wait_ms=wait_ms)
+                return True
+        return False
 
     def answer(self, state: State) -> View:
         """Give the refund, or the payment that was captured or voided."""

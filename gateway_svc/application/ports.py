@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome
-from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
+from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment, ThreeDsPreference
 from gateway_svc.domain.resolution import Means
+from gateway_svc.domain.routing import RouteDecision
 
 View = Mapping[str, Any]
 """A payment, refund or other resource as the stored procedures show it (JSON)."""
@@ -42,6 +43,7 @@ class NewPayment:
     """A payment to begin; ``amount`` in minor units of ``currency``. A ``card_on_file`` is sent without its code.
 
     ``fingerprint`` is the card's at the vault, by which its tries are counted; its token stands in when it has none.
+    ``decision`` is where ``candidates`` come from; it is recorded with the payment.
     """
 
     id: str
@@ -58,6 +60,8 @@ class NewPayment:
     store_card: bool = False
     card_on_file: bool = False
     fingerprint: str = ""
+    three_ds_preference: ThreeDsPreference = ThreeDsPreference.AUTOMATIC
+    decision: RouteDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,11 @@ class PaymentStore(Protocol):
         """
         ...
 
-    async def report_contradiction(self, payment_id: str, reference: str) -> None:
-        """Hand an attempt or modification whose PSP contradicts the record to an operator; changes no money."""
+    async def report_contradiction(self, payment_id: str, reference: str, told: View) -> None:
+        """Hand an attempt or modification whose PSP contradicts the record to an operator; changes no money.
+
+        ``told`` is what the PSP said, as JSON; an operator who looks at it already is given what is new.
+        """
         ...
 
     async def load_payment(self, payment_id: str) -> View:
@@ -174,6 +181,10 @@ class PaymentStore(Protocol):
 
     async def get_payment(self, merchant_id: str, payment_id: str) -> View:
         """Read a merchant's payment."""
+        ...
+
+    async def get_routing(self, merchant_id: str, payment_id: str) -> tuple[View, RouteDecision | None]:
+        """Read a merchant's payment with its decision; None for one that began before decisions were recorded."""
         ...
 
     async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
@@ -290,21 +301,32 @@ class PspConnectors(Protocol):
         ...
 
     async def ask_attempt(self, payment: Payment, attempt: Attempt, *, timeout_ms: int) -> Outcome:
-        """Ask the PSP by our reference what became of an attempt."""
+        """Ask the PSP by our reference what became of an attempt; refuses with UNAVAILABLE while nobody can ask."""
         ...
 
     async def ask_modification(self, modification: Modification, *, timeout_ms: int) -> Outcome:
-        """Ask the PSP by our reference what became of a capture, void or refund."""
+        """Ask the PSP by our reference what became of a capture, void or refund; refuses like `ask_attempt`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToRoute:
+    """What is known of a payment before it begins; ``amount`` in minor units of ``currency``."""
+
+    merchant_id: str
+    payment_id: str
+    amount: int
+    currency: str
+    card: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    method: str = "card"
 
 
 class Router(Protocol):
     """Ranks PSP accounts."""
 
-    async def route(
-        self, *, merchant_id: str, payment_id: str, amount: int, currency: str, card: Mapping[str, Any]
-    ) -> Sequence[Candidate]:
-        """Return the eligible accounts, best first; raises Refusal NO_ELIGIBLE_ACCOUNT when there is none."""
+    async def route(self, payment: ToRoute) -> RouteDecision:
+        """Decide where a payment goes, also when that is nowhere; raises Refusal UNAVAILABLE when nobody can decide."""
         ...
 
 

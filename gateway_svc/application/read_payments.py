@@ -7,7 +7,10 @@ from gateway_svc.application import page_tokens
 from gateway_svc.application.checks import require_texts
 from gateway_svc.application.page_tokens import Position, Scope
 from gateway_svc.application.ports import PaymentStore, View
-from gateway_svc.domain.payment import PaymentStatus
+from gateway_svc.application.views import payment_of
+from gateway_svc.domain.payment import Payment, PaymentStatus
+from gateway_svc.domain.routing import RoutedAccount, RouteDecision
+from gateway_svc.domain.routing_explained import ExplainedRouting, explain
 from mesh.identifiers import is_id
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -32,8 +35,21 @@ class PaymentFilters:
     created_before_us: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """A payment's decision and its explanation; without `complete`, the decision is only what the payment tells."""
+
+    payment: Payment
+    decision: RouteDecision
+    explained: ExplainedRouting
+    complete: bool
+
+
 class ReadPayments:
-    """The use cases behind GetPayment, ListPayments, GetRefund and ListRefunds: a merchant sees its own only."""
+    """The use cases behind GetPayment, ExplainRouting, ListPayments, GetRefund and ListRefunds.
+
+    A merchant sees its own only.
+    """
 
     __slots__ = ("_store",)
 
@@ -45,6 +61,16 @@ class ReadPayments:
         if not is_id("pay", payment_id):
             raise Refusal(Reason.PAYMENT_NOT_FOUND, payment_id=payment_id)
         return await self._store.get_payment(merchant_id, payment_id)
+
+    async def routing(self, merchant_id: str, payment_id: str) -> Routing:
+        """Explain why a payment went where it went; refuses with PAYMENT_NOT_FOUND, another merchant's included."""
+        if not is_id("pay", payment_id):
+            raise Refusal(Reason.PAYMENT_NOT_FOUND, payment_id=payment_id)
+        view, recorded = await self._store.get_routing(merchant_id, payment_id)
+        payment = payment_of(view)
+        decision = recorded or _decision_from(payment)
+        code = view["decline"]["code"] if view["decline"] else ""
+        return Routing(payment, decision, explain(payment, decision, code), complete=recorded is not None)
 
     async def payments(self, merchant_id: str, filters: PaymentFilters, page_size: int, token: str) -> Page:
         """Give a page of payments, newest first; refuses with INVALID_PAGE_TOKEN a token of other filters."""
@@ -101,6 +127,13 @@ class ReadPayments:
             size + 1,
         )
         return page_of(scope, views, size)
+
+
+def _decision_from(payment: Payment) -> RouteDecision:
+    """Give what is known of the decision of a payment that began before decisions were recorded."""
+    return RouteDecision(
+        tuple(RoutedAccount(each.account, eligible=True, reason=each.reason) for each in payment.candidates)
+    )
 
 
 def page_of(scope: Scope, views: Sequence[View], size: int) -> Page:

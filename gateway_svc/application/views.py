@@ -14,6 +14,7 @@ from gateway_svc.domain.payment import (
     ModificationStatus,
     Payment,
     PaymentStatus,
+    ThreeDsPreference,
 )
 
 
@@ -36,6 +37,7 @@ def payment_of(view: View) -> Payment:
         brand=str(view["card"].get("brand") or ""),
         begun_us=view["created_us"],
         cascade=cascade_settings_of(view.get("cascade", {})),
+        three_ds_preference=ThreeDsPreference(view.get("three_ds_preference", "AUTOMATIC")),
     )
 
 
@@ -81,6 +83,8 @@ def attempt_of(view: View) -> Attempt:
         expected_age_seconds=view.get("expected_age_seconds", 0),
         network_code=details.get("network_code", ""),
         advice_code=details.get("advice_code", ""),
+        asks_before=view.get("asks_before", 0),
+        settling_seconds=view.get("settling_seconds"),
     )
 
 
@@ -104,6 +108,8 @@ def modification_of(view: View) -> Modification:
         # A key's answer that is older than the field does without it.
         capture_psp_reference=view.get("capture_psp_reference", ""),
         expected_age_seconds=view.get("expected_age_seconds", 0),
+        asks_before=view.get("asks_before", 0),
+        settling_seconds=view.get("settling_seconds"),
     )
 
 

@@ -119,6 +119,8 @@ _STOPS: Final = (
     (_A, "authentication_failed authentication_abandoned"),
     # Whether money is held is not known: it is settled, never retried.
     (_T, "psp_timeout connectors_timeout connectors_error"),
+    # An operator found out, long after the shopper has left.
+    (_T, "not_charged"),
 )
 _NEVER_AGAIN: Final = "lost_card stolen_card pickup_card account_closed payment_stopped recurring_revoked"
 

@@ -229,9 +229,10 @@ def next_modification_step(modification: Modification, means: Means) -> Modifica
     if is_settled_modification(modification):
         return Done()
     situation = Situation(
-        asks=modification.asks,
+        asks=modification.asks - modification.asks_before,
         not_founds=modification.not_founds,
         age_seconds=modification.age_seconds,
+        settling_seconds=modification.settling_seconds,
         acknowledged=modification.status is ModificationStatus.PENDING,
         expected_age_seconds=modification.expected_age_seconds,
         psp_reference=modification.psp_reference,
@@ -244,9 +245,10 @@ def next_modification_step(modification: Modification, means: Means) -> Modifica
 
 def _settle(last: Attempt, means: Means) -> PaymentStep:
     situation = Situation(
-        asks=last.asks,
+        asks=last.asks - last.asks_before,
         not_founds=last.not_founds,
         age_seconds=last.age_seconds,
+        settling_seconds=last.settling_seconds,
         acknowledged=last.status is AttemptStatus.PENDING,
         expected_age_seconds=last.expected_age_seconds,
         psp_reference=last.psp_reference,

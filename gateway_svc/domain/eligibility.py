@@ -1,9 +1,9 @@
 """Which of the ranked PSP accounts can take a payment at all, by what their PSPs say of themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway_svc.domain.payment import Candidate
+from gateway_svc.domain.routing import RouteDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +31,18 @@ class Charge:
     brand: str
 
 
-def fitting(
-    candidates: Sequence[Candidate], takes: Mapping[str, AccountTakes], charge: Charge
-) -> tuple[Sequence[Candidate], str]:
-    """Give the candidates that can take the charge, in their order, and why the last of the others can't.
+def second_look(decision: RouteDecision, takes: Mapping[str, AccountTakes], charge: Charge) -> RouteDecision:
+    """Give the decision without the accounts that can't take the charge: not used, each with its reason.
 
     An account of which nothing is known stays: the call to it will tell.
     """
-    kept, reason = [], ""
-    for candidate in candidates:
-        known = takes.get(candidate.account)
-        against = reason_against(known, charge) if known is not None else ""
-        if against:
-            reason = f"{candidate.account}: {against}"
-        else:
-            kept.append(candidate)
-    return kept, reason
+    against = {
+        each.account: reason_against(takes[each.account], charge)
+        for each in decision.candidates
+        if each.eligible and each.account in takes
+    }
+    reasons = {account: reason for account, reason in against.items() if reason}
+    return decision.without(reasons) if reasons else decision
 
 
 def reason_against(takes: AccountTakes, charge: Charge) -> str:

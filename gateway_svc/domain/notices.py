@@ -6,6 +6,7 @@ record alone: the first definite word wins, and one that contradicts it is for a
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from gateway_svc.domain.core import OPEN_ATTEMPTS, OPEN_MODIFICATIONS
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
@@ -46,6 +47,21 @@ class Notice:
     payment_reference: str = ""
     currency: str = ""
     reversal: bool = False
+
+
+def told_by(notice: Notice) -> dict[str, Any]:
+    """Give what is kept of a notice that contradicts the record, as JSON, for the operator who looks at it."""
+    outcome = notice.outcome
+    return {
+        "subject": notice.subject.value,
+        "kind": outcome.kind.value,
+        "code": outcome.code,
+        "raw_code": outcome.raw_code,
+        "psp_reference": outcome.psp_reference,
+        "amount": outcome.amount,
+        "currency": notice.currency,
+        "reversal": notice.reversal,
+    }
 
 
 class Weight(StrEnum):
@@ -114,6 +130,19 @@ def weigh_capture_at_once(payment: Payment, attempt: Attempt, notice: Notice) ->
         # Nothing of ours says how to capture again what was never captured by a call of its own.
         return Weight.REVIEW if captured else Weight.KNOWN
     return Weight.KNOWN
+
+
+def weigh_release(payment: Payment, attempt: Attempt, notice: Notice) -> Weight | None:
+    """Say what to do with a notice of a void that is about no void under way: a settled one, or none of ours.
+
+    None when nothing can be said yet, as the authorization is not settled.
+    """
+    if attempt.status in OPEN_ATTEMPTS:
+        return None
+    released = payment.status is PaymentStatus.VOIDED or attempt.status is not AttemptStatus.APPROVED
+    # What we believe is held, or was taken, is not: a void that we were told had failed, or one that nobody asked for.
+    told = notice.outcome.kind is OutcomeKind.APPROVED
+    return Weight.REVIEW if told and not released else Weight.KNOWN
 
 
 def _is_another(notice: Notice, psp_reference: str) -> bool:

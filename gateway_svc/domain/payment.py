@@ -54,6 +54,14 @@ class CaptureMethod(StrEnum):
     MANUAL = "MANUAL"
 
 
+class ThreeDsPreference(StrEnum):
+    """What the PSP's own 3-D Secure is to do for a payment; AUTOMATIC leaves it to the PSP."""
+
+    AUTOMATIC = "AUTOMATIC"
+    CHALLENGE = "CHALLENGE"
+    SKIP = "SKIP"
+
+
 PAYMENT_TRANSITIONS: dict[PaymentStatus, frozenset[PaymentStatus]] = {
     PaymentStatus.PROCESSING: frozenset(
         {
@@ -127,8 +135,9 @@ class Attempt:
 
     ``asks`` counts the syncs and repetitions recorded since it was begun, ``not_founds`` how often in a row the PSP
     said that it knows no such operation, ``age_seconds`` how long ago it was begun, ``expected_age_seconds`` at which
-    age the result of an acknowledged one is expected, 0 when nobody said. ``network_code`` and ``advice_code`` are the
-    card network's, empty when the PSP told none.
+    age the result of an acknowledged one is expected, 0 when nobody said. ``asks_before`` and ``settling_seconds`` tell
+    where its schedule of asks stands, which begins again when an operator wants it. ``network_code`` and
+    ``advice_code`` are the card network's, empty when the PSP told none.
     """
 
     id: str
@@ -144,6 +153,8 @@ class Attempt:
     expected_age_seconds: int = 0
     network_code: str = ""
     advice_code: str = ""
+    asks_before: int = 0
+    settling_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,7 @@ class Payment:
     ``code_required`` says that no PSP may be asked without the card's code, which the vault gives once. ``brand`` is
     the card's, empty when it is not known, ``begun_us`` when the payment began in microseconds since the epoch,
     ``cascade`` the merchant's settings of that moment. Without ``attempts`` nobody was asked: a network forbade it.
+    ``three_ds_preference`` goes along with every attempt.
     """
 
     id: str
@@ -170,6 +182,7 @@ class Payment:
     brand: str = ""
     begun_us: int = 0
     cascade: CascadeSettings = UNRESTRICTED
+    three_ds_preference: ThreeDsPreference = ThreeDsPreference.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +210,5 @@ class Modification:
     psp_reference: str = ""
     capture_psp_reference: str = ""
     expected_age_seconds: int = 0
+    asks_before: int = 0
+    settling_seconds: int | None = None

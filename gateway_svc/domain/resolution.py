@@ -53,7 +53,8 @@ class Situation:
     """What is recorded of an operation that is not final.
 
     ``asks`` counts syncs and repetitions, ``not_founds`` how often in a row the PSP knew no such operation,
-    ``age_seconds`` how long ago it was begun. ``acknowledged`` tells that the PSP surely has it; its result is expected
+    ``age_seconds`` how long ago it was begun, ``settling_seconds`` for how long it has been settled: since an operator
+    had it asked again, None when none had. ``acknowledged`` tells that the PSP surely has it; its result is expected
     at the age of ``expected_age_seconds``, 0 when nobody said. The references are the PSP's, empty while not known.
     """
 
@@ -64,6 +65,12 @@ class Situation:
     expected_age_seconds: int = 0
     psp_reference: str = ""
     payment_psp_reference: str = ""
+    settling_seconds: int | None = None
+
+    @property
+    def waited_seconds(self) -> int:
+        """Tell for how long the operation has been settled; what a PSP remembers follows from its age alone."""
+        return self.age_seconds if self.settling_seconds is None else self.settling_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,7 @@ def next_resolution(situation: Situation, means: Means) -> Resolution:
 
 def _acknowledged(situation: Situation, means: Means) -> Resolution:
     expected = situation.expected_age_seconds or PENDING_EXPECTED_SECONDS
-    left = min(expected + PENDING_GRACE_SECONDS, PENDING_PATIENCE_SECONDS) - situation.age_seconds
+    left = min(expected + PENDING_GRACE_SECONDS, PENDING_PATIENCE_SECONDS) - situation.waited_seconds
     if left <= 0:
         return Review()
     if means.can_ask(situation):
@@ -166,7 +173,7 @@ def _unknown(situation: Situation, means: Means) -> Resolution:
             return Repeat(delay_ms)
         if asked:
             return Ask(delay_ms)
-    left = UNKNOWN_PATIENCE_SECONDS - situation.age_seconds
+    left = UNKNOWN_PATIENCE_SECONDS - situation.waited_seconds
     return _await(situation, left) if means.webhook and left > 0 else Review()
 
 
@@ -176,5 +183,5 @@ def _is_missing(situation: Situation) -> bool:
 
 
 def _await(situation: Situation, left_seconds: int) -> Await:
-    wait = min(max(situation.age_seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS, left_seconds)
+    wait = min(max(situation.waited_seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS, left_seconds)
     return Await(wait * 1000)

@@ -136,6 +136,7 @@ class AccountRegistry:
             disabled=record.disabled_at is not None,
             brands=configuration.brands,
             limits=configuration.limits,
+            fees=configuration.fee_schedule,
         )
         return _Usable(record.version, account, self._open_secrets(record.name, sealed.webhook_secrets, seal))
 
@@ -147,6 +148,7 @@ class AccountRegistry:
             disabled=record.disabled_at is not None,
             brands=record.configuration.brands,
             limits=record.configuration.limits,
+            fees=record.configuration.fee_schedule,
         )
         return _Usable(known.version, account, self._open_secrets(record.name, sealed.webhook_secrets, seal))
 

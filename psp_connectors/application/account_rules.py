@@ -45,6 +45,9 @@ def check_account(
     unknown = [brand for brand in configuration.brands if brand not in known]
     if unknown:
         found.append(Violation("brands", f"the connector takes these: {', '.join(known)}"))
+    fees = configuration.fee_schedule
+    if fees is not None and not fees.schemes.keys() <= set(known):
+        found.append(Violation("fee_schedule.scheme_fees", f"the connector takes these brands: {', '.join(known)}"))
     _refuse(found)
 
 

@@ -66,10 +66,10 @@ class AmountLimits:
 class Capabilities:
     """What a PSP can do through its connector.
 
-    Brands are those of `CardSummary`, lower case. Empty `currencies` and `countries` (of the merchant, ISO 3166-1
-    alpha-2) mean all. `limits` has the currencies whose amounts the PSP bounds; `DEFAULT_LIMITS` hold for the others.
-    `refunds_captures` tells that a refund names the capture it gives back, so that one refund can't span several
-    captures.
+    Brands are those of `CardSummary`, lower case. `methods` are ways of paying, in the router's words. Empty
+    `currencies` and `countries` (of the merchant, ISO 3166-1 alpha-2) mean all. `limits` has the currencies whose
+    amounts the PSP bounds; `DEFAULT_LIMITS` hold for the others. `refunds_captures` tells that a refund names the
+    capture it gives back, so that one refund can't span several captures.
     """
 
     operations: Mapping[OperationKind, OperationCapability]
@@ -81,6 +81,7 @@ class Capabilities:
     countries: tuple[str, ...] = ()
     limits: Mapping[str, AmountLimits] = field(default_factory=dict)
     features: frozenset[Feature] = frozenset()
+    methods: tuple[str, ...] = ("card",)
 
     def limits_of(self, currency: str) -> AmountLimits:
         """Give the limits of an authorization in this currency."""

@@ -14,6 +14,7 @@ from typing import Final
 from psp_connectors.domain.capabilities import Capabilities
 from psp_connectors.domain.cards import Secret
 from psp_connectors.domain.declines import DeclineCode
+from psp_connectors.domain.fees import FeeSchedule
 from psp_connectors.domain.http import HttpRequest, HttpResponse
 from psp_connectors.domain.operations import Operation
 from psp_connectors.domain.outcomes import CallCode, Outcome
@@ -47,7 +48,7 @@ class Account:
     `secrets` and `settings` hold what a connector needs beside the API key, by the names of its `AccountShape`.
     `access_token` is there while a connector with a `TokenGrant` builds. An account with a `merchant_id` is that
     merchant's alone. A disabled account takes no new authorization; what was authorized can still be captured, voided,
-    refunded and asked about. Empty `brands` means all that the connector takes.
+    refunded and asked about. Empty `brands` means all that the connector takes. `fees` is None when they are not known.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Account:
     disabled: bool = False
     brands: tuple[str, ...] = ()
     limits: AccountLimits = AccountLimits()
+    fees: FeeSchedule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

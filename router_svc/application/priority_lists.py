@@ -32,6 +32,10 @@ class PriorityLists:
         """Give a merchant's own list, or None when it has none."""
         return await self._store.get_priorities(merchant_id)
 
+    async def fresh(self, merchant_id: MerchantId) -> PriorityList:
+        """Give the list that decides for a merchant, as it is set now."""
+        return await self._load(merchant_id)
+
     async def set(self, merchant_id: MerchantId, priorities: tuple[Priority, ...], change: Change) -> int:
         """Replace a merchant's list as a whole and give its version. Raises Refusal for a list that can't be set."""
         require_settable(priorities)

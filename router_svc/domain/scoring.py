@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isqrt
 from typing import Final
 
 from mesh.currencies import exponent_of
@@ -20,6 +19,8 @@ from router_svc.domain.sampling import normal_of, share_of
 _EXPLORE: Final = b"explore"
 _DRAW: Final = b"draw"
 _HUNDRED: Final = 100
+#: Every so many explorations try the account that least is known of.
+_LEAST_KNOWN_EVERY: Final = 4
 #: Puts accounts that the guard-rail keeps back behind all others: no fee is that high a part of a payment.
 _KEPT_BACK: Final = 100 * MILLION
 
@@ -44,7 +45,7 @@ class LearningScorer:
 
     - The same payment and the same state give the same ranking in every process.
     - The first account given is the first of the ranking unless another is estimated to be better by more than the
-      doubt about the difference (`LearningSettings.doubt_permille` standard errors), or the payment explores.
+      doubt about both (`doubt_permille` and `first_doubt_permille` of `LearningSettings`), or the payment explores.
     - At most `Strategy.explore_ppm` millionths of payments explore, chosen by the hash of their id; and so few of them
       that the approvals expected to be lost by it are at most `LearningSettings.explore_loss_ppm` millionths of all.
     - No payment explores an account whose breaker is not closed, unless it was chosen as a probe.
@@ -106,14 +107,16 @@ class LearningScorer:
 
     def _order(self, candidates: list[_Candidate], strategy: Strategy) -> None:
         """Put the best first, where a challenger of the first account given has to be better beyond doubt."""
-        permille = self._learning.settings.doubt_permille
+        settings = self._learning.settings
         weight = strategy.success_weight if strategy.ranking is Ranking.WEIGHTED else _HUNDRED
 
         def doubted(candidate: _Candidate) -> tuple[int, int, int]:
             doubt = 0
             if candidate is not first and strategy.ranking is not Ranking.LEAST_COST:
-                error = isqrt(candidate.estimate.error_ppm**2 + first.estimate.error_ppm**2)
-                doubt = error * permille * weight // (_HUNDRED * 1_000)
+                # The first account's own error falls while it is used, so that it is well known before it is left.
+                error = candidate.estimate.error_ppm * settings.doubt_permille
+                error += first.estimate.error_ppm * settings.first_doubt_permille
+                doubt = error * weight // (_HUNDRED * 1_000)
             return doubt - candidate.value, candidate.fee, candidate.place
 
         first = candidates[0]
@@ -125,7 +128,7 @@ class LearningScorer:
     ) -> _Candidate | None:
         """Give the account that the payment tries instead of the leader, None when it does not explore.
 
-        Every second time the one that least is known of, so that nobody's recovery goes unseen; else the one whose
+        Every fourth time the one that least is known of, so that nobody's recovery goes unseen; else the one whose
         chance, drawn at random within its error, would be worth most.
         """
         share = share_of(facts.payment_id, _EXPLORE)
@@ -139,7 +142,7 @@ class LearningScorer:
             drawn = min(max(estimate.approval_ppm + draw * estimate.error_ppm // 1_000, 0), MILLION)
             return self._value(candidate, drawn, best_ppm, strategy)
 
-        if share % 2:
+        if share % _LEAST_KNOWN_EVERY == 0:
             target = max(others, key=lambda candidate: candidate.estimate.error_ppm)
         else:
             target = max(others, key=drawn_worth)

@@ -32,8 +32,8 @@ BRANDS: Final = frozenset(
         "visa",
     }
 )
-#: The words that the vault has for whose money a card spends.
-FUNDINGS: Final = frozenset({"credit", "debit", "prepaid", "charge", "unknown"})
+#: The words that the vault has for whose money a card spends; the fact is empty where nobody knows.
+FUNDINGS: Final = frozenset({"credit", "debit", "prepaid", "charge"})
 
 WORDS_OF: Final = MappingProxyType(
     {

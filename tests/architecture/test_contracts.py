@@ -27,12 +27,15 @@ ACCESS: Any = options_pb2.access
 PUBLIC = {
     "payera.gateway.v1.PaymentService",
     "payera.gateway.v1.MerchantService",
+    "payera.gateway.v1.ReviewService",
     "payera.psp.v1.PspAccountService",
     "payera.psp.v1.PspWebhookService",
+    "payera.routing.v1.RulesetService",
     "payera.vault.v1.TokenService",
 }
 INTERNAL = {
     "payera.connectors.v1.ConnectorService",
+    "payera.history.v1.HistoryService",
     "payera.keys.v1.KeyService",
     "payera.notifications.v1.NotificationService",
     "payera.router.v1.RouterService",
@@ -70,6 +73,15 @@ def test_every_rpc_names_its_callers_and_its_key(method: MethodDescriptor) -> No
         assert not has_route
         assert "envoy" not in access.callers
         assert access.key_scope == options_pb2.KEY_SCOPE_UNSPECIFIED
+
+
+def test_operators_may_call_for_a_merchant_only_where_they_name_it_and_no_money_is_moved() -> None:
+    for method in methods():
+        access = method.GetOptions().Extensions[ACCESS]
+        if access.operators:
+            assert access.key_scope == options_pb2.KEY_SCOPE_SECRET
+            assert "merchant_id" in method.input_type.fields_by_name
+            assert not access.idempotent
 
 
 def test_every_call_that_moves_money_takes_an_idempotency_key() -> None:

@@ -46,7 +46,7 @@ CARD = {
 }
 SUMMARY_KEYS = {
     *("id", "merchant_id", "status", "amount", "currency", "capture_method", "token", "card", "merchant_reference"),
-    *("store_card", "code_required", "cascade"),
+    *("store_card", "code_required", "cascade", "three_ds_preference"),
     *("description", "metadata", "statement_descriptor", "amount_authorized", "amount_captured", "amount_refunded"),
     *(
         "amount_capture_pending",

@@ -74,6 +74,25 @@ def told(subject: Store) -> Told:
     return Told(subject)
 
 
+async def test_a_release_told_of_the_payment_alone_is_known_after_our_void_alone(told: Told) -> None:
+    """Some PSPs tell a void by the payment's reference: whether it is ours only the record can say."""
+    failed = ModificationVerdict(ModificationStatus.FAILED, psp_reference="psp_2", code="do_not_honor")
+    for verdict, weighed in ((DONE, Applied.KNOWN), (failed, Applied.REVIEW), (None, Applied.REVIEW)):
+        payment_id = await told.store.authorized(1000)
+        if verdict is not None:
+            void = modification_in(await told.store.modify("VOID", payment_id))
+            await told.store.store.record_modification(void["id"], verdict, asked=False)
+        of_payment = {"payment_reference": f"{payment_id}_1"}
+        assert await told.told(Subject.VOID, SAID_NO, **of_payment) is Applied.KNOWN
+        assert await told.told(Subject.VOID, SAID_YES, **of_payment) is weighed
+        assert (await told.payment(payment_id))["under_review"] is (weighed is Applied.REVIEW)
+
+
+async def test_a_release_of_what_is_not_settled_waits(told: Told) -> None:
+    payment_id = str((await told.store.begun())["id"])
+    assert await told.told(Subject.VOID, SAID_YES, payment_reference=f"{payment_id}_1") is Applied.UNMATCHED
+
+
 async def test_a_webhook_that_is_faster_than_the_answer_settles_the_attempt(told: Told) -> None:
     payment_id = str((await told.store.begun())["id"])
     assert await told.of_attempt(payment_id, SAID_YES) is Applied.APPLIED

@@ -32,7 +32,13 @@ CONFIGURATION = Configuration(
     settings={"merchant_account": "Acme", "": "empty names are text too"},
     limits=AccountLimits(concurrent_calls=7, calls_per_second=3),
     brands=("amex", "visa"),
-    fee_schedule=FeeSchedule(basis_points=140, fixed={"EUR": 25, "JPY": 30}),
+    fee_schedule=FeeSchedule(
+        basis_points=140,
+        fixed={"EUR": 25, "JPY": 30},
+        schemes={"amex": 170, "visa": 12},
+        cross_border_basis_points=150,
+        country="DE",
+    ),
 )
 OPERATOR = "key_1"
 
@@ -289,3 +295,18 @@ async def test_every_change_is_written_down_for_ever(postgres: PostgresServer) -
         for change in ("UPDATE connectors.account_audit SET changed_by = ''", "DELETE FROM connectors.account_audit"):
             with pytest.raises(psycopg.errors.RaiseException, match="never changed"):
                 connection.execute(change.encode())
+
+
+@pytest.mark.integration
+async def test_fees_from_before_there_were_more_parts_are_read(postgres: PostgresServer) -> None:  # noqa: F811
+    database = Database(postgres.role_urls["psp_connectors"], pool_size=1, name="test")
+    await database.open()
+    store, account = PostgresAccountStore(database), new_account()
+    await store.create(account, OPERATOR)
+    old = """UPDATE connectors.psp_account SET fee_schedule = '{"basis_points": 90, "fixed": {}}' WHERE name = %s"""
+    with psycopg.connect(postgres.admin_url, autocommit=True) as connection:
+        connection.execute(old, (account.name,))
+    found = await store.get(account.name)
+    await database.close()
+    assert found is not None
+    assert found.configuration.fee_schedule == FeeSchedule(basis_points=90)

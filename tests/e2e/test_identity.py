@@ -16,6 +16,7 @@ from payera.psp.v1 import (
     psp_webhook_service_pb2_grpc,
 )
 from payera.router.v1 import router_service_pb2, router_service_pb2_grpc
+from payera.routing.v1 import ruleset_service_pb2, ruleset_service_pb2_grpc
 from payera.vault.v1 import token_service_pb2, token_service_pb2_grpc
 
 from devstack.names import DATABASE_ROLES, PortName
@@ -80,7 +81,15 @@ CALLS = [
         key_service_pb2_grpc.KeyServiceStub,
         "LookUpKey",
         key_service_pb2.LookUpKeyRequest(key_sha256=b"0" * 32),
-        {"vault_svc", "psp_connectors"},
+        {"vault_svc", "psp_connectors", "router_svc"},
+    ),
+    (
+        PortName.ROUTER,
+        "router_svc",
+        ruleset_service_pb2_grpc.RulesetServiceStub,
+        "GetActiveRuleset",
+        ruleset_service_pb2.GetActiveRulesetRequest(),
+        {"envoy", "operator"},
     ),
     (
         PortName.CONNECTORS,

@@ -195,8 +195,21 @@ FAULT_OUTCOMES: dict[FaultMode, tuple[OutcomeKind, set[str], bool]] = {
     FaultMode.DUPLICATE: (APPROVED, {""}, True),
     FaultMode.SERVER_ERROR_BEFORE: (UNKNOWN, {"psp_error"}, False),
     FaultMode.SERVER_ERROR_AFTER: (UNKNOWN, {"psp_error"}, True),
+    FaultMode.HTML: (UNKNOWN, {"unreadable_answer"}, True),
+    FaultMode.TRICKLE: (UNKNOWN, {"psp_timeout"}, True),
+    FaultMode.ANSWERED_TWICE: (APPROVED, {""}, True),
+    FaultMode.WRONG_CURRENCY: (UNKNOWN, {"amount_mismatch"}, True),
+    FaultMode.WRONG_REFERENCE: (UNKNOWN, {"reference_mismatch"}, True),
+    FaultMode.DENIED: (DECLINED, {"do_not_honor"}, True),
+    FaultMode.RATE_LIMITED: (DECLINED, {"psp_unavailable"}, False),
+    FaultMode.NOT_FOUND: (DECLINED, {"invalid_request"}, False),
 }
-SHORT_MODES = {FaultMode.TIMEOUT_THEN_SUCCESS, FaultMode.TIMEOUT_THEN_DECLINE}
+SHORT_MODES = {FaultMode.TIMEOUT_THEN_SUCCESS, FaultMode.TIMEOUT_THEN_DECLINE, FaultMode.TRICKLE}
+#: So that nothing has to wait: a slow answer comes in time, and no pause is asked for.
+DELAYS: dict[FaultMode, dict[str, Any]] = {
+    FaultMode.SLOW: {"delay_ms": 200},
+    FaultMode.RATE_LIMITED: {"delay_ms": 0},
+}
 
 
 async def prepared(lab: Laboratory, kind: OperationKind) -> tuple[str, Any]:
@@ -226,12 +239,11 @@ async def effects(lab: Laboratory, reference: str) -> int:
 @pytest.mark.parametrize("mode", list(FAULT_OUTCOMES))
 async def test_every_fault_on_every_action(lab: Laboratory, mode: FaultMode, kind: OperationKind) -> None:
     reference, send = await prepared(lab, kind)
-    delay: dict[str, Any] = {"delay_ms": 200} if mode is FaultMode.SLOW else {}
-    await lab.set_fault(mode=mode.value, operation=kind.value, **delay)
+    await lab.set_fault(mode=mode.value, operation=kind.value, **DELAYS.get(mode, {}))
     lab.seconds = SHORT_SECONDS if mode in SHORT_MODES else lab.seconds
     outcome: Outcome = await send()
     expected, codes, acted = FAULT_OUTCOMES[mode]
-    if (mode, kind) == (FaultMode.WRONG_AMOUNT, OperationKind.VOID):
+    if mode in {FaultMode.WRONG_AMOUNT, FaultMode.WRONG_CURRENCY} and kind is OperationKind.VOID:
         expected, codes = APPROVED, {""}  # a void has no amount
     assert (outcome.kind, outcome.code in codes) == (expected, True), outcome
     assert await effects(lab, reference) == (1 if acted else 0)
@@ -252,11 +264,12 @@ async def test_every_fault_on_every_action(lab: Laboratory, mode: FaultMode, kin
 @pytest.mark.parametrize("mode", list(FAULT_OUTCOMES))
 async def test_every_fault_on_a_sync_settles_nothing_wrongly(lab: Laboratory, mode: FaultMode) -> None:
     await lab.authorize(reference="pay_1_1")
-    delay: dict[str, Any] = {"delay_ms": 200} if mode is FaultMode.SLOW else {}
-    await lab.set_fault(mode=mode.value, operation="sync", **delay)
+    await lab.set_fault(mode=mode.value, operation="sync", **DELAYS.get(mode, {}))
     lab.seconds = SHORT_SECONDS if mode in SHORT_MODES else lab.seconds
     outcome = await lab.sync(OperationKind.AUTHORIZE, "pay_1_1")
-    assert outcome.kind is (APPROVED if mode in {FaultMode.SLOW, FaultMode.DUPLICATE} else UNKNOWN), outcome
+    right = {FaultMode.SLOW, FaultMode.DUPLICATE, FaultMode.ANSWERED_TWICE, FaultMode.DENIED}
+    expected = APPROVED if mode in right else NOT_FOUND if mode is FaultMode.NOT_FOUND else UNKNOWN
+    assert outcome.kind is expected, outcome
 
 
 async def test_not_found_then_found(lab: Laboratory) -> None:
@@ -278,6 +291,15 @@ async def test_slow_psp_acts_after_the_caller_has_given_up(lab: Laboratory) -> N
     assert await effects(lab, "pay_1_1") == 1, "the late one and the repeated one are the same"
 
 
+async def test_an_answer_that_comes_twice_is_never_taken_for_the_next_one(lab: Laboratory) -> None:
+    await lab.set_fault(mode="answered_twice", operation="authorize", count=1)
+    first = await lab.authorize(reference="pay_1_1")
+    await asyncio.sleep(0.5)  # the second answer is there before the next request
+    others = [await lab.authorize(reference=f"pay_{number}_1") for number in (2, 3)]
+    assert [outcome.kind for outcome in (first, *others)] == [APPROVED] * 3, others
+    assert len({outcome.psp_reference for outcome in (first, *others)}) == 3
+
+
 @pytest.mark.parametrize(("suffix", "mode"), FAULTS.items(), ids=str)
 async def test_faults_by_amount_strike_the_first_request_only(lab: Laboratory, suffix: int, mode: FaultMode) -> None:
     if mode is FaultMode.SLOW or mode in SHORT_MODES:
@@ -286,6 +308,13 @@ async def test_faults_by_amount_strike_the_first_request_only(lab: Laboratory, s
     outcome = await lab.authorize(amount, reference="pay_1_1", key="k" * 32)
     if mode is FaultMode.SLOW:
         assert (outcome.kind, outcome.code) == (UNKNOWN, "psp_timeout")
+        return
+    if mode is FaultMode.RATE_LIMITED:
+        paused = await lab.authorize(amount, reference="pay_1_1", key="k" * 32)
+        assert [(one.kind, one.code) for one in (outcome, paused)] == [
+            (DECLINED, "psp_unavailable"),
+            (NOT_SENT, "rate_limited"),
+        ]
         return
     expected = UNKNOWN if mode is FaultMode.NOT_FOUND_THEN_FOUND else FAULT_OUTCOMES[mode][0]
     assert outcome.kind is expected
@@ -302,6 +331,13 @@ async def test_fault_for_one_reference_spares_the_others(lab: Laboratory) -> Non
     assert (await lab.authorize(reference="pay_8_1")).kind is APPROVED
     assert (await lab.authorize(reference="pay_7_1")).kind is UNKNOWN
     assert (await lab.authorize(reference="pay_7_1", account_name="sandbox_b")).kind is APPROVED
+
+
+async def test_fault_of_the_first_requests_strikes_each_reference(lab: Laboratory) -> None:
+    await lab.set_fault(mode="server_error_before", operation="authorize", first=1)
+    references = ("pay_1_1", "pay_2_1", "pay_1_1", "pay_2_1")
+    kinds = [(await lab.authorize(reference=one, key=one * 4)).kind for one in references]
+    assert kinds == [UNKNOWN, UNKNOWN, APPROVED, APPROVED]
 
 
 async def test_fault_with_a_count_heals_by_itself(lab: Laboratory) -> None:

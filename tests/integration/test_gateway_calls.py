@@ -361,8 +361,8 @@ async def test_the_vault_alone_looks_keys_up(mesh: RunningMesh) -> None:
     )
     unknown = await vault.LookUpKey(keys_pb2.LookUpKeyRequest(key_sha256=bytes(32)), timeout=CALL_SECONDS)
     assert unknown == keys_pb2.LookUpKeyResponse()
-    router = keys_grpc.KeyServiceStub(mesh.channel("router_svc"))
-    assert (await refusal_of(router.LookUpKey(request, timeout=CALL_SECONDS)))[1] == "CALLER_NOT_ALLOWED"
+    worker = keys_grpc.KeyServiceStub(mesh.channel("gateway_worker"))
+    assert (await refusal_of(worker.LookUpKey(request, timeout=CALL_SECONDS)))[1] == "CALLER_NOT_ALLOWED"
 
 
 async def test_no_key_is_written_down(mesh: RunningMesh) -> None:

@@ -63,6 +63,9 @@ async def router(
     settings = {
         "PAYERA_DATABASE_URL": postgres.role_urls["router_svc"],
         "PAYERA_DEFAULT_PRIORITIES": "sandbox_a,sandbox_b",
+        "PAYERA_GATEWAY_ADDRESS": f"127.0.0.1:{free_port()}",
+        "PAYERA_CONNECTORS_ADDRESS": f"127.0.0.1:{free_port()}",
+        "PAYERA_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
     }
     directory = tmp_path_factory.mktemp("router")
     async with (
@@ -165,7 +168,12 @@ async def test_only_operators_set_lists_and_only_the_gateway_routes(router: Rout
 async def test_it_starts_without_postgresql_refuses_meanwhile_and_stops_cleanly(
     identities: Path, tmp_path: Path
 ) -> None:
-    settings = {"PAYERA_DATABASE_URL": f"postgresql://router_svc@127.0.0.1:{free_port()}/payera"}
+    settings = {
+        "PAYERA_DATABASE_URL": f"postgresql://router_svc@127.0.0.1:{free_port()}/payera",
+        "PAYERA_GATEWAY_ADDRESS": f"127.0.0.1:{free_port()}",
+        "PAYERA_CONNECTORS_ADDRESS": f"127.0.0.1:{free_port()}",
+        "PAYERA_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
+    }
     async with running_service("router_svc", identities, tmp_path, settings) as process:
         async with process.channel("gateway_svc") as channel:
             router = Router(process, router_grpc.RouterServiceStub(channel), router_grpc.RouterServiceStub(channel))

@@ -100,6 +100,14 @@ COMES_TO: dict[FaultMode, tuple[int | str, bool]] = {
     FaultMode.DUPLICATE: (200, True),
     FaultMode.SERVER_ERROR_BEFORE: (500, False),
     FaultMode.SERVER_ERROR_AFTER: (500, True),
+    FaultMode.HTML: (UNREADABLE, True),
+    FaultMode.TRICKLE: (200, True),
+    FaultMode.ANSWERED_TWICE: (200, True),
+    FaultMode.WRONG_CURRENCY: (200, True),
+    FaultMode.WRONG_REFERENCE: (200, True),
+    FaultMode.DENIED: (402, True),
+    FaultMode.RATE_LIMITED: (429, False),
+    FaultMode.NOT_FOUND: (404, False),
 }
 
 
@@ -111,6 +119,10 @@ async def test_faults(merchant: Merchant, mode: FaultMode) -> None:
     assert status == expected
     if mode is FaultMode.WRONG_AMOUNT:
         assert (body["amount"], body["amount_capturable"]) == (1051, 1051)
+    if mode is FaultMode.WRONG_CURRENCY:
+        assert body["currency"] == "usd"
+    if mode is FaultMode.WRONG_REFERENCE:
+        assert body["metadata"]["reference"] == "pay_1_10"
     if expected == 500:
         assert body["error"]["type"] == "api_error"
     declined = mode is FaultMode.TIMEOUT_THEN_DECLINE

@@ -173,9 +173,9 @@ class Books:
         refusal = self._retries.begin(self._tried(row, 1, order.accounts[0]))
         if not refusal:
             self._add_attempt(row, 1, order.accounts[0])
-        self._emit(row, "PAYMENT_CREATED")
+        self.emit(row, "PAYMENT_CREATED")
         if refusal:
-            self._end_unsent(row)
+            self.end_unsent(row)
             return Begun("DECLINED", payment_id, payment_id, self.keys[key].answer)
         return Begun("CREATED", payment_id, payment_id)
 
@@ -210,10 +210,10 @@ class Books:
         late = self._now() - row.created_ms > MAX_CASCADE_SECONDS * 1000
         if late or self._retries.begin(self._tried(row, ordinal, account)):
             if self._ending:
-                self._end_unsent(row)
+                self.end_unsent(row)
             return False
         self._add_attempt(row, ordinal, account)
-        self._emit(row, "ATTEMPT_STARTED")
+        self.emit(row, "ATTEMPT_STARTED")
         return True
 
     def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> None:
@@ -246,7 +246,7 @@ class Books:
             if row.store_card:
                 self.to_keep[payment_id] = self._now() + KEEP_GRACE_MS
         if status is not attempt.status:
-            self._emit(row, f"ATTEMPT_{status}")
+            self.emit(row, f"ATTEMPT_{status}")
         if status not in OPEN_ATTEMPT:
             self._note_end(row, changed)
         if payment_status is not PaymentStatus.PROCESSING:
@@ -298,7 +298,7 @@ class Books:
         row.key_of[modification_id] = key
         row.updated_ms = self._now()
         self.keys[key] = KeyRow(request_hash, payment_id, modification_id, self._now() + lease_ms)
-        self._emit(row, "MODIFICATION_STARTED")
+        self.emit(row, "MODIFICATION_STARTED")
         return Begun("STARTED", payment_id, modification_id)
 
     def load_modification(self, payment_id: str, modification_id: str) -> Modification:
@@ -335,7 +335,7 @@ class Books:
         if verdict.status is ModificationStatus.SUCCEEDED:
             self._post_modification(row, before)
         if verdict.status is not before.status:
-            self._emit(row, f"{before.kind}_{verdict.status}")
+            self.emit(row, f"{before.kind}_{verdict.status}")
         if verdict.status not in OPEN_MODIFICATION:
             self._answer(row, modification_id, {"modification": modification_id, "status": verdict.status})
 
@@ -347,7 +347,7 @@ class Books:
                 row.modifications[index] = replace(modification, under_review=True)
         if any(attempt.id == reference for attempt in row.payment.attempts):
             row.payment = replace(row.payment, under_review=True)
-        self._emit(row, "REVIEW_REQUIRED")
+        self.emit(row, "REVIEW_REQUIRED")
 
     def stalled(self, grace_ms: int) -> list[tuple[str, str | None]]:
         """List (payment id, modification id or None) of what nobody has moved for ``grace_ms``."""
@@ -451,14 +451,14 @@ class Books:
             account,
         )
 
-    def _end_unsent(self, row: Row) -> None:
+    def end_unsent(self, row: Row) -> None:
         """End a payment of which no further attempt may begin."""
         attempts = row.payment.attempts
         declined = not attempts or any(attempt.status is AttemptStatus.DECLINED for attempt in attempts)
         late = self._now() - row.created_ms > MAX_CASCADE_SECONDS * 1000
         status = PaymentStatus.FAILED if late and not declined else PaymentStatus.DECLINED
         row.payment = replace(row.payment, status=status)
-        self._emit(row, f"PAYMENT_{status}")
+        self.emit(row, f"PAYMENT_{status}")
         self._answer(row, row.payment.id, row.state())
 
     def _post_approval(self, row: Row, attempt: Attempt) -> None:
@@ -494,5 +494,6 @@ class Books:
         if key.answer is None:
             key.answer = answer
 
-    def _emit(self, row: Row, event: str) -> None:
+    def emit(self, row: Row, event: str) -> None:
+        """Add an event."""
         row.events.append((len(row.events) + 1, event, row.state()))

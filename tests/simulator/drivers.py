@@ -16,6 +16,8 @@ from gateway_svc.domain.notices import (
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
 from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
+from gateway_svc.domain.reviews import NOT_CHARGED_AFTER_SECONDS, Effect, ReviewAction
+from tests.simulator import desk
 from tests.simulator.books import OPEN_MODIFICATION, Begun, Card, Order, Refused
 from tests.simulator.psp import Request
 from tests.simulator.world import Steps, Wait, World
@@ -28,6 +30,9 @@ GRACE_MS = 20_000
 SWEEP_MS = 10_000
 LONGEST_SWEEP_MS = 6 * 3_600_000
 ACCOUNTS = ("alpha", "beta", "gamma")
+LOOKS_AFTER_MS = (NOT_CHARGED_AFTER_SECONDS * 1000, 3_600_000, 2 * 86_400_000)
+LOOKS_MAX = 10
+ASKS_AGAIN_RATE = 0.3
 
 
 class Judge(Protocol):
@@ -53,17 +58,24 @@ class Drivers:
     """Inline driver, durable driver and sweep over one world; ``judge`` is the core's unless a bug is planted.
 
     Planted too: a ``trusting`` driver believes that every PSP remembers its keys for a week, a ``hasty`` one takes the
-    vault as told before it has answered.
+    vault as told before it has answered. ``hurried`` operators believe at once that what they don't see is not charged.
     """
 
     def __init__(
-        self, world: World, judge: Judge = core.judge_attempt, *, trusting: bool = False, hasty: bool = False
+        self,
+        world: World,
+        judge: Judge = core.judge_attempt,
+        *,
+        trusting: bool = False,
+        hasty: bool = False,
+        hurried: bool = False,
     ) -> None:
         self.world = world
         self.books = world.books
         self.judge = judge
         self._trusting = trusting
         self._hasty = hasty
+        self._hurried = hurried
         self.answers: dict[str, list[Answer]] = {}
         self.answered = 0
         world.notified = self.notified
@@ -89,7 +101,7 @@ class Drivers:
         notice = Notice(attempt.account, Subject.AUTHORIZE, outcome, attempt.id)
         weight = weigh_attempt_notice(payment, attempt, notice)
         if weight is Weight.REVIEW:
-            self.books.require_review(payment.id, attempt.id)
+            self._require_review(payment.id, attempt.id)
         elif weight is Weight.RECORD:
             verdict = self.judge(payment, attempt, outcome, asked=True)
             self.books.record_attempt(payment.id, attempt.id, verdict, asked=True)
@@ -99,7 +111,7 @@ class Drivers:
         notice = Notice(modification.account, Subject(modification.kind.value), outcome, modification.id)
         weight = weigh_modification_notice(modification, notice, reversed_before=False)
         if weight is Weight.REVIEW:
-            self.books.require_review(modification.payment_id, modification.id)
+            self._require_review(modification.payment_id, modification.id)
         elif weight is Weight.RECORD:
             verdict = core.judge_modification(modification, outcome, asked=True)
             self.books.record_modification(modification.payment_id, modification.id, verdict, asked=True)
@@ -154,7 +166,8 @@ class Drivers:
             if not self.world.faulty:
                 # Nothing crashes any more: only waits are left.
                 pause_ms = min(pause_ms * 2, LONGEST_SWEEP_MS)
-            if not self.world.faulty and not self.books.stalled(0) and not self.books.to_keep:
+            left = self.books.stalled(0) or self.books.to_keep or self._operators_look()
+            if not self.world.faulty and not left:
                 return
             for payment_id in self.books.take_tokens():
                 self.world.start(f"keep {payment_id} at {self.world.now}", self._keep_token(payment_id))
@@ -183,12 +196,14 @@ class Drivers:
                     yield from self._record_attempt(payment, attempt, core.NOBODY_KNOWS)
                 case core.RepeatAttempt(attempt=attempt, delay_ms=delay_ms):
                     yield delay_ms
-                    yield from self._send_attempt(self.books.load(payment_id), attempt, asked=True)
+                    payment = self.books.load(payment_id)
+                    if not core.is_settled(payment) and payment.attempts[-1].asks == attempt.asks:
+                        yield from self._send_attempt(payment, attempt, asked=True)
                 case core.AwaitAttempt(delay_ms=delay_ms):
                     yield delay_ms
                 case core.ReviewAttempt(attempt=attempt):
                     self.world.tell(f"{attempt.id} is for an operator [review]")
-                    self.books.require_review(payment_id, attempt.id)
+                    self._require_review(payment_id, attempt.id)
                     return
 
     def _start_attempt(self, payment_id: str, ordinal: int, account: str) -> Act:
@@ -215,13 +230,52 @@ class Drivers:
                     yield from self._record_modification(modification, core.NOBODY_KNOWS, asked=True)
                 case Repeat(delay_ms=delay_ms):
                     yield delay_ms
-                    yield from self._send_modification(modification, asked=True)
+                    now = self.books.load_modification(payment_id, modification_id)
+                    if not core.is_settled_modification(now) and now.asks == modification.asks:
+                        yield from self._send_modification(now, asked=True)
                 case Await(delay_ms=delay_ms):
                     yield delay_ms
                 case Review():
                     self.world.tell(f"{modification_id} is for an operator [review]")
-                    self.books.require_review(payment_id, modification_id)
+                    self._require_review(payment_id, modification_id)
                     return
+
+    def _require_review(self, payment_id: str, reference: str) -> None:
+        """Hand an operation to an operator, who looks at the PSP's dashboard some time later."""
+        self.books.require_review(payment_id, reference)
+        name = f"operator of {reference}"
+        if not self.world.is_running(name):
+            self.world.start(name, self._look(payment_id, reference, self.world.now), may_crash=False)
+
+    def _operators_look(self) -> bool:
+        return any(process.alive for name, process in self.world.running.items() if name.startswith("operator"))
+
+    def _look(self, payment_id: str, reference: str, opened_ms: int) -> Steps:
+        row = self.books.rows[payment_id]
+        if self._hurried:
+            opened_ms -= NOT_CHARGED_AFTER_SECONDS * 1000
+        else:
+            yield self.world.random.choice(LOOKS_AFTER_MS)
+        for _ in range(LOOKS_MAX):
+            if not desk.waits(row, reference):
+                return
+            found = desk.operation(row, reference)
+            told = self.world.psps[found.account].by_reference.get(reference)
+            if told is None or told.kind is not OutcomeKind.PENDING:
+                break
+            yield LOOKS_AFTER_MS[-1]
+        action = desk.action_of(told)
+        open_status = OPEN_MODIFICATION if isinstance(found, Modification) else core.OPEN_ATTEMPTS
+        if found.status in open_status and not found.asks_before and self.world.random.random() < ASKS_AGAIN_RATE:
+            action = ReviewAction.ASK_AGAIN
+        open_seconds = (self.world.now - opened_ms) // 1000
+        effect = desk.resolve(
+            self.books, payment_id, reference, action, told.psp_reference if told else "", open_seconds
+        )
+        self.world.tell(f"an operator says {action} of {reference}: {effect} [operator]")
+        if effect is Effect.ASK_AGAIN:
+            self.world.tell(f"{reference} is asked again, as the sweep finds [asked again]")
+        yield from self._keep_token(payment_id)
 
     def _send_attempt(self, payment: Payment, attempt: Attempt, *, asked: bool) -> Act:
         request = Request(

@@ -66,20 +66,17 @@ def check_step(world: World, drivers: Drivers, watch: Watch) -> None:
 
 
 def check_end(world: World) -> None:
-    """Check I5, I10 and I12: all is settled to the PSPs' truth, or waits for an operator, and the vault was told."""
+    """Check I5, I10 and I12: all is settled to the PSPs' truth, by operators at last, and the vault was told."""
     for row in world.books.rows.values():
         payment = row.payment
         told = not _keeps(row) or payment.id in world.vault.kept
         _require(told, "I12", f"the vault was never told to keep the token of {payment.id}")
         live = _live(world, payment.id)
-        if payment.status is PaymentStatus.PROCESSING:
-            _require(payment.under_review, "I10", f"{payment.id} is still PROCESSING and nobody reviews it")
-            continue
+        _require(payment.status is not PaymentStatus.PROCESSING, "I10", f"{payment.id} is still PROCESSING")
+        _require(not payment.under_review, "I10", f"no operator looks at {payment.id}")
         for modification in row.modifications:
-            settled = modification.status not in OPEN_MODIFICATION or modification.under_review
+            settled = modification.status not in OPEN_MODIFICATION and not modification.under_review
             _require(settled, "I10", f"{modification.id} is never settled")
-        if any(modification.under_review for modification in row.modifications):
-            continue
         expected = 0 if payment.status in WITHOUT_MONEY else 1
         _require(len(live) == expected, "I5", f"{payment.id} is {payment.status}, PSPs hold {len(live)} charges")
         if expected:

@@ -42,16 +42,17 @@ def simulate(
     guarded: bool = True,
     trusting: bool = False,
     hasty: bool = False,
+    hurried: bool = False,
     governor: Callable[[Sequence[RetryLimit]], Retries] = Retries,
     ending: bool = True,
 ) -> Result:
     """Play one seed; the same seed plays exactly the same.
 
-    Not ``guarded`` plants a bug in the books, ``trusting`` and ``hasty`` ones in the drivers, another ``governor`` one
-    in what counts retries. Without ``ending`` a payment whose cascade is held back is left as it is.
+    Not ``guarded`` plants a bug in the books, ``trusting``, ``hasty`` and ``hurried`` ones in the drivers, another
+    ``governor`` one in what counts retries. Without ``ending`` a payment whose cascade is held back is left as it is.
     """
     world = World(seed, governor(LIMITS), guarded=guarded, ending=ending)
-    drivers = Drivers(world, judge, trusting=trusting, hasty=hasty)
+    drivers = Drivers(world, judge, trusting=trusting, hasty=hasty, hurried=hurried)
     world.start("sweep", drivers.sweep(), may_crash=False)
     for number in range(world.random.randint(1, 3)):
         world.start(f"merchant {number}", merchant(world, drivers, number), may_crash=False)

@@ -81,6 +81,8 @@ def test_every_seed_holds_every_invariant_and_all_together_meet_every_situation(
         "no webhook",
         "pending",
         "review",
+        "operator",
+        "asked again",
         "no code",
         "keep",
         "keep again",
@@ -126,6 +128,12 @@ def test_a_vault_that_counts_as_told_before_it_has_answered_is_found() -> None:
     found = next((result for seed in range(BUG_SEEDS) if (result := simulate(seed, hasty=True)).violation), None)
     assert found is not None
     assert found.violation.split(":")[0] == "I12"
+
+
+def test_an_operator_who_does_not_wait_for_calls_that_are_under_way_is_found() -> None:
+    found = next((result for seed in range(BUG_SEEDS) if (result := simulate(seed, hurried=True)).violation), None)
+    assert found is not None
+    assert found.violation.split(":")[0] in {"I2", "I5"}
 
 
 class Lenient(Retries):
@@ -223,6 +231,8 @@ def _situations(result: Result) -> set[str]:
         "no webhook": "[no webhook]",
         "pending": "PENDING",
         "review": "[review]",
+        "operator": "[operator]",
+        "asked again": "[asked again]",
         "no code": "[no code]",
         "keep": "[keep]",
         "stopped": "[stopped]",

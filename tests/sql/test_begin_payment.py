@@ -29,6 +29,7 @@ def test_new_payment_is_processing_with_its_first_attempt_sending(world: World) 
         "store_card": False,
         "code_required": False,
         "cascade": {},
+        "three_ds_preference": "AUTOMATIC",
         "amount_authorized": 0,
         "amount_captured": 0,
         "amount_refunded": 0,

@@ -264,6 +264,8 @@ def test_load_payment_tells_the_age_of_attempts(world: World) -> None:
         [attempt] = view["attempts"]
         assert 61 <= attempt.pop("age_seconds") < 90
         assert attempt.pop("expected_age_seconds") == 0
+        assert 61 <= attempt.pop("settling_seconds") < 90
+        assert attempt.pop("asks_before") == 0
         assert view == payment | {
             "attempts": [payment["attempts"][0] | {"created_us": payment["created_us"] - 61_000_000}]
         }

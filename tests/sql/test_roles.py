@@ -22,6 +22,7 @@ WORKER = {
 }
 GATEWAY = {
     "begin_payment",
+    "get_routing",
     "find_operation",
     "release_lease",
     "record_attempt",
@@ -33,9 +34,13 @@ GATEWAY = {
     "find_open_modification",
     "reverse_modification",
     "report_contradiction",
+    "list_reviews",
+    "get_review",
+    "resolve_review",
     "drop_token_to_keep",
     "get_payment",
     "list_payments",
+    "list_routed_payments",
     "get_refund",
     "list_refunds",
     "create_merchant",

@@ -92,6 +92,8 @@ class World:
         card_on_file: bool | None = False,
         fingerprint: str | None = "",
         brand: str = "visa",
+        three_ds_preference: str | None = "AUTOMATIC",
+        decision: Row | None = None,
     ) -> Row:
         return (caller or self.gateway).call(
             "begin_payment",
@@ -113,6 +115,8 @@ class World:
             store_card,
             card_on_file,
             fingerprint,
+            three_ds_preference,
+            decision,
         )
 
     def payment(self, **changes: Any) -> Row:

@@ -22,7 +22,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from payera.gateway.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc
+from payera.gateway.v1 import payment_pb2, payment_service_pb2, payment_service_pb2_grpc, routing_pb2
 from payera.psp.v1 import (
     psp_account_service_pb2,
     psp_account_service_pb2_grpc,
@@ -33,6 +33,7 @@ from payera.vault.v1 import key_service_pb2, key_service_pb2_grpc, token_service
 
 from devstack.components.envoy import program
 from mesh.channels import LARGEST_MESSAGE_BYTES
+from tests.support.edge_rulesets import add_rulesets
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEMPLATE: Final = ROOT / "envoy" / "envoy.template.yaml"
@@ -40,7 +41,7 @@ TEMPLATE: Final = ROOT / "envoy" / "envoy.template.yaml"
 Context = grpc.aio.ServicerContext[Any, Any]
 START_SECONDS: Final = 20
 CALL_SECONDS: Final = 15
-SERVICES: Final = ("gateway_svc", "vault_svc", "psp_connectors")
+SERVICES: Final = ("gateway_svc", "vault_svc", "psp_connectors", "router_svc")
 
 
 def write_certificates(directory: Path, names: Mapping[str, str]) -> None:
@@ -165,6 +166,12 @@ class FakePayments(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> payment_service_pb2.ListRefundsResponse:
         self._log.record("ListRefunds", context, request)
         return payment_service_pb2.ListRefundsResponse()
+
+    async def ExplainRouting(  # noqa: N802
+        self, request: payment_service_pb2.ExplainRoutingRequest, context: Context
+    ) -> routing_pb2.PaymentRouting:
+        self._log.record("ExplainRouting", context, request)
+        return routing_pb2.PaymentRouting(payment_id=request.payment_id)
 
     async def GetPayment(  # noqa: N802
         self, request: payment_service_pb2.GetPaymentRequest, context: Context
@@ -385,6 +392,8 @@ class Edge:
             "VAULT_PORT": str(ports["vault_svc"]),
             "CONNECTORS_HOST": "127.0.0.1",
             "CONNECTORS_PORT": str(ports["psp_connectors"]),
+            "ROUTER_HOST": "127.0.0.1",
+            "ROUTER_PORT": str(ports["router_svc"]),
             "TLS_DIRECTORY": str(self.directory / "envoy"),
             "DESCRIPTOR_PATH": str(ROOT / "gen" / "payera.binpb"),
             "OPENAPI_PATH": str(ROOT / "gen" / "openapi.json"),
@@ -421,6 +430,8 @@ class Edge:
             psp_webhook_service_pb2_grpc.add_PspWebhookServiceServicer_to_server(webhooks, server)
             accounts = FakeAccounts(self.log)  # type: ignore[abstract]
             psp_account_service_pb2_grpc.add_PspAccountServiceServicer_to_server(accounts, server)
+        elif name == "router_svc":
+            add_rulesets(self.log, server)
         else:
             tokens = FakeTokens(self.log)
             token_service_pb2_grpc.add_TokenServiceServicer_to_server(tokens, server)

@@ -145,7 +145,7 @@ def _initialise(directory: Path, programs: Path, password: str, user: str | None
     if user is not None:
         shutil.chown(home, user)
         shutil.chown(password_file, user)
-    command = [
+    command: list[str | Path] = [
         programs / "initdb",
         f"--pgdata={home / 'data'}",
         f"--username={_ADMINISTRATOR}",

@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from gateway_svc.application.keep_tokens import AT_ONCE_MS, KeepToken
 from gateway_svc.application.ports import TokenToKeep
+from gateway_svc.domain.outcome import Outcome
 from gateway_svc.workflows.failures import PASSING
 from gateway_svc.workflows.limits import FRESH_SECONDS
 from gateway_svc.workflows.messages import Advance
@@ -73,6 +74,25 @@ async def test_same_order_twice_asks_once() -> None:
     first = await activities.advance_payment(order)
     assert await activities.advance_payment(order) == first
     assert connectors.asked == ["pay_1_1"]
+
+
+class AbsentConnectors(FakeConnectors):
+    """Can't be reached, so that nothing is asked."""
+
+    async def ask_attempt(self, *arguments: Any, timeout_ms: int) -> Outcome:
+        del arguments, timeout_ms
+        raise Refusal(Reason.UNAVAILABLE)
+
+
+async def test_a_question_that_nobody_was_asked_is_tried_again_and_uses_up_no_ask() -> None:
+    """Otherwise connectors that restart would leave the payment to the asks minutes and hours later."""
+    store = FakeStore()
+    store.add_payment("pay_1", "psp_a", status="UNKNOWN", asks=1)
+    with pytest.raises(ApplicationError) as caught:
+        await _activities(store, AbsentConnectors()).advance_payment(Advance("pay_1", waited_for="pay_1_1#1"))
+    assert not caught.value.non_retryable
+    [attempt] = store.payments["pay_1"]["attempts"]
+    assert (attempt["status"], attempt["asks"]) == ("UNKNOWN", 1)
 
 
 def test_what_rests_on_an_old_record_is_not_sent() -> None:

@@ -17,10 +17,19 @@ from gateway_svc.adapters.connectors.failures import NOT_CONNECTED, outcome_of_e
 from gateway_svc.adapters.connectors.outcomes import kind_of, outcome_of
 from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
-from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
+from gateway_svc.domain.payment import (
+    Attempt,
+    CaptureMethod,
+    Modification,
+    ModificationKind,
+    Payment,
+    ThreeDsPreference,
+)
 from gateway_svc.domain.resolution import Means
 from mesh.channels import call_metadata
 from mesh.identifiers import psp_idempotency_key
+from mesh.reasons import Reason
+from mesh.refusal import Refusal
 
 # How long a call waits for the channel before it counts as not sent: a restarted peer is back within it, and while it
 # lasts nothing has left this process.
@@ -34,6 +43,13 @@ _OPERATIONS: Final = MappingProxyType(
         ModificationKind.REFUND: messages.OPERATION_REFUND,
     }
 )
+_PREFERENCES: Final = MappingProxyType(
+    {
+        ThreeDsPreference.AUTOMATIC: messages.THREE_DS_PREFERENCE_AUTOMATIC,
+        ThreeDsPreference.CHALLENGE: messages.THREE_DS_PREFERENCE_CHALLENGE,
+        ThreeDsPreference.SKIP: messages.THREE_DS_PREFERENCE_SKIP,
+    }
+)
 
 
 class _Answer(Protocol):
@@ -44,8 +60,9 @@ class _Answer(Protocol):
 class GrpcPspConnectors:
     """The `PspConnectors` port over gRPC.
 
-    A call goes out on a connected channel only: without one, nothing has left and the outcome is NOT_SENT. Once it went
-    out, any error but a refusal of the connectors' own server is UNKNOWN. Nothing is repeated here.
+    A call goes out on a connected channel only: without one, nothing has left and the outcome is NOT_SENT, and a
+    question is refused with UNAVAILABLE. Once it went out, any error but a refusal of the connectors' own server is
+    UNKNOWN. Nothing is repeated here.
     """
 
     __slots__ = ("_accounts", "_channel", "_connect_patience_ms", "_stub")
@@ -84,6 +101,8 @@ class GrpcPspConnectors:
             repetition=repetition,
             code_required=payment.code_required,
         )
+        if payment.three_ds_preference is not ThreeDsPreference.AUTOMATIC:
+            request.details.three_ds_preference = _PREFERENCES[payment.three_ds_preference]
         return await _sent(self._stub.Authorize(request, timeout=_seconds_until(deadline), metadata=call_metadata()))
 
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
@@ -157,8 +176,12 @@ class GrpcPspConnectors:
 
     async def _ask(self, request: messages.SyncRequest, timeout_ms: int, *, captured: int | None = None) -> Outcome:
         """Ask; an approval that captured another amount than `captured` contradicts what was asked for: UNKNOWN."""
-        timeout_seconds = timeout_ms / 1000
-        call = self._stub.Sync(request, timeout=timeout_seconds, metadata=call_metadata())
+        deadline = time.monotonic() + timeout_ms / 1000
+        if not await self._connected(deadline):
+            # Not a question that the PSP left open: counted as one, a restart of the connectors would use up the quick
+            # asks, and the next is minutes away.
+            raise Refusal(Reason.UNAVAILABLE)
+        call = self._stub.Sync(request, timeout=_seconds_until(deadline), metadata=call_metadata())
         outcome = await _outcome(call, captured=captured)
         if outcome.kind is OutcomeKind.NOT_SENT:
             # The question was not sent; that says nothing about the operation it asks about.

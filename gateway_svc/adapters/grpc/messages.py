@@ -47,8 +47,8 @@ def payment_message(view: View) -> payment_pb2.Payment:
         attempts=[_attempt(attempt) for attempt in view.get("attempts", ())],
         captures=[_capture(capture) for capture in view.get("captures", ())],
         under_review=view["under_review"],
-        create_time=_time(view["created_us"]),
-        update_time=_time(view["updated_us"]),
+        create_time=time_of(view["created_us"]),
+        update_time=time_of(view["updated_us"]),
         voids=[_void(void) for void in view.get("voids", ())],
         # A key's answer that is older than the field does without it.
         store_card=view.get("store_card", False),
@@ -65,8 +65,8 @@ def refund_message(view: View) -> payment_pb2.Refund:
         reason=view["reason"],
         decline=_decline(view) if view["status"] == "FAILED" else None,
         psp_reference=view["psp_reference"],
-        create_time=_time(view["created_us"]),
-        update_time=_time(view["updated_us"]),
+        create_time=time_of(view["created_us"]),
+        update_time=time_of(view["updated_us"]),
         expected_by=_expected(view),
     )
 
@@ -76,7 +76,7 @@ def merchant_message(view: View) -> merchants_pb2.Merchant:
     return merchants_pb2.Merchant(
         id=view["id"],
         name=view["name"],
-        create_time=_time(view["created_us"]),
+        create_time=time_of(view["created_us"]),
         card_code_required=view["card_code_required"],
         cascade=view["cascade"],
     )
@@ -92,8 +92,8 @@ def api_key_message(view: View, key: str = "") -> merchants_pb2.ApiKey:
         live=view["live"],
         prefix=view["prefix"],
         key=key,
-        create_time=_time(view["created_us"]),
-        revoke_time=None if revoked_us is None else _time(revoked_us),
+        create_time=time_of(view["created_us"]),
+        revoke_time=None if revoked_us is None else time_of(revoked_us),
     )
 
 
@@ -105,7 +105,7 @@ def _attempt(view: View) -> dict[str, Any]:
         "status": status,
         "psp_reference": view["psp_reference"],
         "route_reason": view["route_reason"],
-        "create_time": _time(view["created_us"]),
+        "create_time": time_of(view["created_us"]),
     }
     if status in _NOT_APPROVED:
         message["decline"] = _decline(view)
@@ -132,7 +132,7 @@ def _capture(view: View) -> dict[str, Any]:
         "amount": view["amount"],
         "final": view["final"],
         "status": _MODIFICATION_STATUSES[status],
-        "create_time": _time(view["created_us"]),
+        "create_time": time_of(view["created_us"]),
     }
     if status == "FAILED":
         message["decline"] = _decline(view)
@@ -143,7 +143,7 @@ def _capture(view: View) -> dict[str, Any]:
 
 def _void(view: View) -> dict[str, Any]:
     status = view["status"]
-    message = {"id": view["id"], "status": _MODIFICATION_STATUSES[status], "create_time": _time(view["created_us"])}
+    message = {"id": view["id"], "status": _MODIFICATION_STATUSES[status], "create_time": time_of(view["created_us"])}
     if status == "FAILED":
         message["decline"] = _decline(view)
     elif status == "PENDING":
@@ -159,9 +159,10 @@ def _decline(view: View) -> dict[str, str]:
 def _expected(view: View) -> dict[str, int] | None:
     """Give when the outcome of an acknowledged operation is expected; None when nobody said."""
     expected_us = view.get("expected_us")
-    return None if expected_us is None else _time(expected_us)
+    return None if expected_us is None else time_of(expected_us)
 
 
-def _time(microseconds: int) -> dict[str, int]:
+def time_of(microseconds: int) -> dict[str, int]:
+    """Give a time as the contract has it, of microseconds since the epoch."""
     seconds, part = divmod(microseconds, _MICROSECONDS)
     return {"seconds": seconds, "nanos": part * 1000}

@@ -3,12 +3,13 @@
 from typing import Any, Final
 
 import grpc
-from payera.gateway.v1 import payment_pb2
+from payera.gateway.v1 import payment_pb2, routing_pb2
 from payera.gateway.v1 import payment_service_pb2 as messages
 from payera.gateway.v1 import payment_service_pb2_grpc as stubs
 
 from gateway_svc.adapters.grpc.messages import payment_message, refund_message
 from gateway_svc.adapters.grpc.requests import calling_merchant, money_call, payment_filters, payment_wish
+from gateway_svc.adapters.grpc.routing_messages import routing_message
 from gateway_svc.application.create_payment import CreatePayment
 from gateway_svc.application.inline_driver import Answer
 from gateway_svc.application.modify_payment import ModificationWish, ModifyPayment
@@ -81,6 +82,13 @@ class PaymentServicer(stubs.PaymentServiceServicer):
         """Read one payment."""
         del context
         return payment_message(await self._read.payment(calling_merchant(), request.payment_id))
+
+    async def ExplainRouting(  # noqa: N802 - named by the contract
+        self, request: messages.ExplainRoutingRequest, context: Context
+    ) -> routing_pb2.PaymentRouting:
+        """Explain why a payment went where it went."""
+        del context
+        return routing_message(await self._read.routing(calling_merchant(), request.payment_id))
 
     async def ListPayments(  # noqa: N802 - named by the contract
         self, request: messages.ListPaymentsRequest, context: Context

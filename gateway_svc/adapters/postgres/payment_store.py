@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from psycopg.types.json import Jsonb
 
+from gateway_svc.application.decisions import decision_of, decision_view
 from gateway_svc.application.ports import (
     Begun,
     Disposition,
@@ -15,6 +16,7 @@ from gateway_svc.application.ports import (
     View,
 )
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.routing import RouteDecision
 from mesh.database import Database
 
 _PAYMENT_FILTERS: Final = (
@@ -62,6 +64,8 @@ class PostgresPaymentStore:
             new.store_card,
             new.card_on_file,
             new.fingerprint,
+            new.three_ds_preference.value,
+            None if new.decision is None else Jsonb(decision_view(new.decision)),
         )
         return _begun(row)
 
@@ -151,9 +155,9 @@ class PostgresPaymentStore:
         """Take back a capture or refund that had succeeded; False when that is not ours to decide."""
         return bool((await self._row("gateway.reverse_modification", modification_id, code, raw_code))["reversed"])
 
-    async def report_contradiction(self, payment_id: str, reference: str) -> None:
+    async def report_contradiction(self, payment_id: str, reference: str, told: View) -> None:
         """Hand an attempt or modification whose PSP contradicts the record to an operator."""
-        await self._database.call("gateway.report_contradiction", payment_id, reference)
+        await self._database.call("gateway.report_contradiction", payment_id, reference, Jsonb(dict(told)))
 
     async def load_payment(self, payment_id: str) -> View:
         """Read a payment for the drivers, whoever's it is."""
@@ -193,6 +197,12 @@ class PostgresPaymentStore:
     async def get_payment(self, merchant_id: str, payment_id: str) -> View:
         """Read a merchant's payment."""
         return _view(await self._row("gateway.get_payment", merchant_id, payment_id), "payment")
+
+    async def get_routing(self, merchant_id: str, payment_id: str) -> tuple[View, RouteDecision | None]:
+        """Read a merchant's payment with its decision; None for one that began before decisions were recorded."""
+        row = await self._row("gateway.get_routing", merchant_id, payment_id)
+        decision = row["decision"]
+        return _view(row, "payment"), None if decision is None else decision_of(decision)
 
     async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
         """List a merchant's payments, newest first, keyset-paged by `before_us` and `before_id`."""

@@ -1,20 +1,28 @@
-"""Asks the router which PSP accounts may take a payment, best first."""
+"""Asks the router where a payment goes, and reads the whole decision."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Final
 
 import grpc
 import grpc.aio
 from payera.router.v1 import router_service_pb2 as messages
 from payera.router.v1 import router_service_pb2_grpc as stubs
 
-from gateway_svc.domain.payment import Candidate
+from gateway_svc.application.ports import ToRoute
+from gateway_svc.domain.routing import RoutedAccount, RouteDecision, StepUp
 from mesh.channels import call_metadata, refusal_of
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
 TIMEOUT_SECONDS: Final = 2.0
-_REASONS_TOLD: Final = 3
+
+_STEP_UPS: Final = MappingProxyType(
+    {
+        messages.STEP_UP_UNSPECIFIED: StepUp.UNSET,
+        messages.STEP_UP_REQUIRE: StepUp.REQUIRE,
+        messages.STEP_UP_SKIP: StepUp.SKIP,
+    }
+)
 
 
 class GrpcRouter:
@@ -25,15 +33,18 @@ class GrpcRouter:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.RouterServiceStub(channel)
 
-    async def route(
-        self, *, merchant_id: str, payment_id: str, amount: int, currency: str, card: Mapping[str, Any]
-    ) -> Sequence[Candidate]:
-        """Return the eligible accounts, best first; raises Refusal NO_ELIGIBLE_ACCOUNT when there is none."""
+    async def route(self, payment: ToRoute) -> RouteDecision:
+        """Decide where a payment goes; passes on a router's refusal NO_ELIGIBLE_ACCOUNT.
+
+        Who starts a payment and what is known of 3-D Secure is not told: no payment says so yet.
+        """
         request = messages.RouteRequest(
-            merchant_id=merchant_id,
-            payment_id=payment_id,
-            amount={"value": amount, "currency": currency},
-            card=dict(card),
+            merchant_id=payment.merchant_id,
+            payment_id=payment.payment_id,
+            amount={"value": payment.amount, "currency": payment.currency},
+            card=dict(payment.card),
+            method=payment.method,
+            metadata=payment.metadata,
         )
         try:
             answer = await self._stub.Route(request, timeout=TIMEOUT_SECONDS, metadata=call_metadata())
@@ -42,15 +53,33 @@ class GrpcRouter:
             if refusal is not None and refusal.reason is Reason.NO_ELIGIBLE_ACCOUNT:
                 raise refusal from None
             raise Refusal(Reason.UNAVAILABLE) from None
-        eligible = [Candidate(item.account, item.reason) for item in answer.candidates if item.eligible]
-        if not eligible:
-            raise Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail=_why_none(answer))
-        return eligible
+        return decision_of(answer)
 
 
-def _why_none(answer: messages.RouteResponse) -> str:
-    if not answer.candidates:
-        return "the merchant has no PSP accounts."
-    told = [f"{item.account}: {item.reason}" for item in answer.candidates[:_REASONS_TOLD]]
-    more = len(answer.candidates) - len(told)
-    return "; ".join(told) + (f" (and {more} more)" if more else "")
+def decision_of(answer: messages.RouteResponse) -> RouteDecision:
+    """Read a decision; a word on 3-D Secure that a newer contract has is none.
+
+    The eligible accounts come first, whatever order they came in.
+    """
+    accounts = [_account_of(candidate) for candidate in answer.candidates]
+    return RouteDecision(
+        candidates=tuple(sorted(accounts, key=lambda each: not each.eligible)),
+        list_version=answer.list_version,
+        ruleset_version=answer.ruleset_version,
+        rule=answer.rule,
+        step_up=_STEP_UPS.get(answer.step_up, StepUp.UNSET),
+        blocked=answer.blocked,
+        unheld_rules=tuple(answer.unheld_rules),
+        learning_current=answer.learning_current,
+    )
+
+
+def _account_of(candidate: messages.Candidate) -> RoutedAccount:
+    return RoutedAccount(
+        account=candidate.account,
+        eligible=candidate.eligible,
+        reason=candidate.reason,
+        approval_ppm=candidate.approval_ppm if candidate.HasField("approval_ppm") else None,
+        fee=candidate.fee if candidate.HasField("fee") else None,
+        explored=candidate.explored,
+    )

@@ -62,7 +62,8 @@ class Field:
     def has_presence(self) -> bool:
         """Tell whether an absent value differs from the zero value."""
         is_message = self.descriptor.type == FieldDescriptorProto.TYPE_MESSAGE
-        return not self.repeated and (is_message or self.descriptor.proto3_optional)
+        # An optional scalar is the one member of a oneof, too.
+        return not self.repeated and (is_message or self.descriptor.HasField("oneof_index"))
 
 
 @dataclass(frozen=True, slots=True)

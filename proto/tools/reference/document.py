@@ -21,8 +21,10 @@ SERVICES: Final = (
     "payera.vault.v1.ControlledOperationService",
     "payera.gateway.v1.PaymentService",
     "payera.gateway.v1.MerchantService",
+    "payera.gateway.v1.ReviewService",
     "payera.psp.v1.PspAccountService",
     "payera.psp.v1.PspWebhookService",
+    "payera.routing.v1.RulesetService",
 )
 #: A body that is passed on as it came, and an answer that goes out as it is.
 RAW_BODY: Final = "google.api.HttpBody"
@@ -149,7 +151,7 @@ def _operation(
         "summary": summary,
         "description": _description(binding, rest, texts),
         "tags": [texts["operation_tags"][method.name]],
-        "security": [{name: []} for name in _KEYS[method.access.key_scope]],
+        "security": [{name: []} for name in _keys(method)],
     }
     if parameters:
         operation["parameters"] = parameters
@@ -165,6 +167,12 @@ def _operation(
     }
     operation["responses"] = {"200": success, **errors.responses(reasons, entries)}
     return operation, reasons
+
+
+def _keys(method: Method) -> tuple[str, ...]:
+    """Give the keys that an operation takes."""
+    keys = _KEYS[method.access.key_scope]
+    return (*keys, *_KEYS[options_pb2.KEY_SCOPE_OPERATOR]) if method.access.operators else keys
 
 
 def _description(binding: _Binding, rest: str, texts: dict[str, Any]) -> str:

@@ -39,8 +39,10 @@ PARTICULAR: Final[Mapping[str, tuple[str, ...]]] = {
         "TOKEN_USED",
         "MERCHANT_REFERENCE_TAKEN",
         "NO_ELIGIBLE_ACCOUNT",
+        "PAYMENT_BLOCKED",
     ),
     "GetPayment": ("PAYMENT_NOT_FOUND",),
+    "ExplainRouting": ("PAYMENT_NOT_FOUND",),
     "CapturePayment": (
         "PAYMENT_NOT_FOUND",
         "INVALID_AMOUNT",
@@ -70,6 +72,14 @@ PARTICULAR: Final[Mapping[str, tuple[str, ...]]] = {
     "CreateApiKey": ("MERCHANT_NOT_FOUND", "API_KEY_LIMIT"),
     "ListApiKeys": ("MERCHANT_NOT_FOUND",),
     "RevokeApiKey": ("API_KEY_NOT_FOUND",),
+    "GetReview": ("REVIEW_NOT_FOUND",),
+    "ResolveReview": (
+        "REVIEW_NOT_FOUND",
+        "REVIEW_SETTLED",
+        "REVIEW_CHANGED",
+        "REVIEW_ACTION_NOT_POSSIBLE",
+        "CARD_NUMBER_IN_TEXT",
+    ),
     "CreatePspAccount": ("PSP_ACCOUNT_EXISTS", "PSP_ACCOUNT_LIMIT", "UNKNOWN_CONNECTOR", "CARD_NUMBER_IN_TEXT"),
     "GetPspAccount": ("PSP_ACCOUNT_NOT_FOUND",),
     "ConfigurePspAccount": (*_CHANGES_ACCOUNT, "CARD_NUMBER_IN_TEXT"),
@@ -83,6 +93,12 @@ PARTICULAR: Final[Mapping[str, tuple[str, ...]]] = {
     "ReceiveWebhook": ("PSP_ACCOUNT_NOT_FOUND", "WEBHOOK_REFUSED"),
     "GetPspWebhook": ("WEBHOOK_NOT_FOUND",),
     "ReplayPspWebhook": ("WEBHOOK_NOT_FOUND",),
+    "CreateRuleset": ("RULESET_INVALID", "RULESET_LIMIT", "CARD_NUMBER_IN_TEXT"),
+    "CheckRuleset": ("CARD_NUMBER_IN_TEXT",),
+    "GetRuleset": ("RULESET_NOT_FOUND",),
+    "ApproveRuleset": ("RULESET_NOT_FOUND", "RULESET_OWN_APPROVAL"),
+    "ActivateRuleset": ("RULESET_NOT_FOUND", "RULESET_INVALID", "RULESET_NOT_APPROVED", "RULESET_CONFLICT"),
+    "RollBackRuleset": ("RULESET_NOT_FOUND", "RULESET_INVALID", "RULESET_NEVER_ACTIVE", "RULESET_CONFLICT"),
 }
 #: Reasons no documented operation answers with: an unknown path is no operation, and callers are services of the mesh.
 ELSEWHERE: Final = frozenset({"UNKNOWN_ROUTE", "CALLER_NOT_ALLOWED"})
@@ -97,6 +113,8 @@ _GAPS: Final[Mapping[str, str]] = {
     "INVALID_CARD.field": "card.number",
     "INVALID_CARD.rule": "the check digit is wrong",
     "NO_ELIGIBLE_ACCOUNT.detail": "no account takes amex in JPY",
+    "PAYMENT_BLOCKED.detail": "prepaid cards are not taken for subscriptions",
+    "PAYMENT_BLOCKED.rule": "subscriptions",
     "MODIFICATION_IN_PROGRESS.detail": "a capture is being sent",
     "REFUND_EXCEEDS_CAPTURED.amount": "2000",
     "INVALID_AMOUNT.amount": "0",
@@ -106,11 +124,15 @@ _GAPS: Final[Mapping[str, str]] = {
     "PAYMENT_NOT_REFUNDABLE.status": "AUTHORIZED",
     "CURRENCY_EXPONENT_MISMATCH.currency": "JPY",
     "UNKNOWN_CURRENCY.currency": "XXX",
+    "RULESET_INVALID.detail": 'rules[0].condition of "cheap cards": no payment has the brand "vissa"; write "visa"',
+    "RULESET_LIMIT.limit": "10000",
     "account": "acme_stripe",
+    "active_version": "8",
     "available": "1050",
     "captured": "1050",
     "connector": "strype",
     "expected": "0",
+    "expected_version": "7",
     "given": "2",
     "key_id": "key_01JD3V6M5Q0C8Y2R7KXW4T9ZBN",
     "limit": "100",
@@ -124,9 +146,13 @@ _GAPS: Final[Mapping[str, str]] = {
     "path": "/v1/payment",
     "payment_id": "pay_01JD3V8Y7NQ2F5R6T9WXZ0ABCD",
     "refund_id": "ref_01JD3VB2K4M6P8R0T2V4X6Z8AC",
+    "review_id": "pay_01JD3V8Y7NQ2F5R6T9WXZ0ABCD_1",
+    "REVIEW_ACTION_NOT_POSSIBLE.detail": "it is settled, so that nothing would be asked; say CHARGED or NOT_CHARGED",
+    "REVIEW_CHANGED.version": "3",
     "scope": "SECRET",
     "secret_id": "whs_01JD3V6M5Q0C8Y2R7KXW4T9ZBN",
     "token_id": "tok_01JD3V7C4G6H8J0K2M4N6P8Q0R",
+    "version": "9",
     "webhook_id": "whk_01JD3VB2K4M6P8R0T2V4X6Z8AC",
 }
 
@@ -232,7 +258,7 @@ def error_schemas() -> dict[str, Any]:
     }
     bad_request = {
         "type": "object",
-        "description": "Which fields break which rule; with `INVALID_FIELD`.",
+        "description": "Which fields break which rule; with `INVALID_FIELD` and `RULESET_INVALID`.",
         "properties": {
             "@type": {"type": "string", "const": BAD_REQUEST},
             "field_violations": {"type": "array", "items": violation, "description": "One entry per rule."},

@@ -1,11 +1,15 @@
 """Translates PSP accounts between the contract and the application."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from payera.psp.v1 import psp_account_service_pb2 as contract
+from payera.psp.v1 import psp_fees_pb2 as fees_pb2
 
+from mesh.reasons import Reason
+from mesh.refusal import Refusal, Violation
 from psp_connectors.application.account_ports import AccountRecord, Configuration, SecretRecord
 from psp_connectors.application.check_account import CheckReport, CheckVerdict
 from psp_connectors.application.credentials import Credentials
@@ -38,8 +42,10 @@ def order_of(request: contract.CreatePspAccountRequest) -> Order:
 def configuration_of(
     request: contract.CreatePspAccountRequest | contract.ConfigurePspAccountRequest,
 ) -> Configuration:
-    """Give the configuration that is asked for; what is left out gets its default."""
-    fees = request.fee_schedule
+    """Give the configuration that is asked for; what is left out gets its default.
+
+    Refuses with INVALID_FIELD fees that name a currency or brand twice.
+    """
     return Configuration(
         base_url=request.base_url.rstrip("/"),
         settings=dict(request.settings),
@@ -48,11 +54,7 @@ def configuration_of(
             calls_per_second=request.limits.calls_per_second,
         ),
         brands=tuple(sorted(set(request.brands))),
-        fee_schedule=FeeSchedule(
-            basis_points=fees.basis_points, fixed={fee.currency: fee.minor_units for fee in fees.fixed_fees}
-        )
-        if request.HasField("fee_schedule")
-        else None,
+        fee_schedule=_fees_of(request.fee_schedule) if request.HasField("fee_schedule") else None,
     )
 
 
@@ -113,8 +115,39 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     return stamp
 
 
+def _fees_of(fees: contract.FeeSchedule) -> FeeSchedule:
+    _require_once("fee_schedule.fixed_fees", "currency", [fee.currency for fee in fees.fixed_fees])
+    _require_once("fee_schedule.scheme_fees", "brand", [fee.brand for fee in fees.scheme_fees])
+    return FeeSchedule(
+        basis_points=fees.basis_points,
+        fixed={fee.currency: fee.minor_units for fee in fees.fixed_fees},
+        schemes={fee.brand: fee.basis_points for fee in fees.scheme_fees},
+        cross_border_basis_points=fees.cross_border_fee.basis_points,
+        country=fees.cross_border_fee.country,
+    )
+
+
+def _require_once(field: str, what: str, names: Sequence[str]) -> None:
+    """Refuse a list that has one name twice with INVALID_FIELD: nobody could say which of the two fees is meant."""
+    if len(set(names)) < len(names):
+        rule = f"each {what} may be there once"
+        raise Refusal(
+            Reason.INVALID_FIELD,
+            violations=[Violation(field, rule)],
+            field=field,
+            detail=f"`{field}`: {rule}.",
+        )
+
+
 def _fee_message(fees: FeeSchedule | None) -> contract.FeeSchedule | None:
     if fees is None:
         return None
     fixed = [contract.FixedFee(currency=currency, minor_units=units) for currency, units in sorted(fees.fixed.items())]
-    return contract.FeeSchedule(basis_points=fees.basis_points, fixed_fees=fixed)
+    schemes = [fees_pb2.SchemeFee(brand=brand, basis_points=points) for brand, points in sorted(fees.schemes.items())]
+    abroad = fees_pb2.CrossBorderFee(country=fees.country, basis_points=fees.cross_border_basis_points)
+    return contract.FeeSchedule(
+        basis_points=fees.basis_points,
+        fixed_fees=fixed,
+        scheme_fees=schemes,
+        cross_border_fee=abroad if fees.country else None,
+    )

@@ -13,6 +13,7 @@ from psp_connectors.domain.capabilities import Answering, AskBy, Capabilities, O
 from psp_connectors.domain.cards import CardSummary
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.details import NO_DETAILS
+from psp_connectors.domain.fees import FeeSchedule
 from psp_connectors.domain.operations import Capture, Increment, OperationKind, Refund, Sync, Void
 from psp_connectors.domain.outcomes import NO_CHECKS, Check, Checks, NextAction, NextActionKind, Outcome, OutcomeKind
 
@@ -52,6 +53,7 @@ NEXT_ACTIONS: Final = MappingProxyType(
         NextActionKind.CHALLENGE: outcome_pb2.NEXT_ACTION_KIND_CHALLENGE,
     }
 )
+_PPM_PER_BASIS_POINT: Final = 100
 _OPERATION_KINDS: Final = MappingProxyType({number: kind for kind, number in OPERATIONS.items()})
 
 
@@ -170,7 +172,7 @@ def account_capabilities(account: Account, capabilities: Capabilities) -> contra
         account=account.name,
         connector=account.connector,
         operations=sorted(OPERATIONS[kind] for kind in capabilities.operations),
-        brands=capabilities.brands,
+        brands=account.brands or capabilities.brands,
         currencies=capabilities.currencies,
         sync_by_reference=all(AskBy.REFERENCE in capability.ask_by for capability in capabilities.operations.values()),
         idempotency_window_seconds=min(capability.repeat_seconds for capability in capabilities.operations.values()),
@@ -189,6 +191,19 @@ def account_capabilities(account: Account, capabilities: Capabilities) -> contra
         refunds_captures=capabilities.refunds_captures,
         disabled=account.disabled,
         merchant_id=account.merchant_id,
+        methods=capabilities.methods,
+        features=sorted(capabilities.features),
+        fees=None if account.fees is None else _fees(account.fees),
+    )
+
+
+def _fees(fees: FeeSchedule) -> contract.AccountFees:
+    return contract.AccountFees(
+        percentage_ppm=fees.basis_points * _PPM_PER_BASIS_POINT,
+        fixed=fees.fixed,
+        scheme_ppm={brand: points * _PPM_PER_BASIS_POINT for brand, points in fees.schemes.items()},
+        cross_border_ppm=fees.cross_border_basis_points * _PPM_PER_BASIS_POINT,
+        country=fees.country,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from psp_connectors.adapters.http.connections import QuietConnector
 from psp_connectors.adapters.http.limits import PLAIN_ENCODINGS, SenderLimits
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.http import (
@@ -41,7 +42,7 @@ class AiohttpSender:
     """An HttpSender on aiohttp: one session and one bounded pool of connections per account.
 
     aiohttp's repetition of idempotent requests, its redirects, cookies, proxies and decompression are off: one `send`
-    is at most one request on the wire.
+    is at most one request on the wire. A connection on which something came unasked is not used again.
     """
 
     def __init__(self, limits: SenderLimits, context: ssl.SSLContext) -> None:
@@ -110,7 +111,7 @@ class AiohttpSender:
 
     def _session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=QuietConnector(
                 limit=self._limits.connections_per_account,
                 ttl_dns_cache=DNS_CACHE_SECONDS,
                 keepalive_timeout=self._limits.keepalive_seconds,

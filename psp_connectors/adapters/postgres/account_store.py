@@ -128,15 +128,39 @@ class PostgresAccountStore:
 
 
 def _configuration_row(configuration: Configuration) -> dict[str, Any]:
-    fees = configuration.fee_schedule
     return {
         "base_url": configuration.base_url,
         "settings": dict(configuration.settings),
         "concurrent_calls": configuration.limits.concurrent_calls,
         "calls_per_second": configuration.limits.calls_per_second,
         "brands": list(configuration.brands),
-        "fee_schedule": None if fees is None else {"basis_points": fees.basis_points, "fixed": dict(fees.fixed)},
+        "fee_schedule": _fees_row(configuration.fee_schedule),
     }
+
+
+def _fees_row(fees: FeeSchedule | None) -> dict[str, Any] | None:
+    if fees is None:
+        return None
+    return {
+        "basis_points": fees.basis_points,
+        "fixed": dict(fees.fixed),
+        "schemes": dict(fees.schemes),
+        "cross_border_basis_points": fees.cross_border_basis_points,
+        "country": fees.country,
+    }
+
+
+def _fees_of(row: Mapping[str, Any] | None) -> FeeSchedule | None:
+    if row is None:
+        return None
+    # What was kept before there were networks' and cross-border shares does without them.
+    return FeeSchedule(
+        basis_points=row["basis_points"],
+        fixed=row["fixed"],
+        schemes=row.get("schemes", {}),
+        cross_border_basis_points=row.get("cross_border_basis_points", 0),
+        country=row.get("country", ""),
+    )
 
 
 def _record_or_none(row: Mapping[str, Any] | None) -> AccountRecord | None:
@@ -144,7 +168,6 @@ def _record_or_none(row: Mapping[str, Any] | None) -> AccountRecord | None:
 
 
 def _record_of(view: Mapping[str, Any]) -> AccountRecord:
-    fees = view["fee_schedule"]
     return AccountRecord(
         name=view["name"],
         merchant_id=view["merchant_id"],
@@ -154,7 +177,7 @@ def _record_of(view: Mapping[str, Any]) -> AccountRecord:
             settings=view["settings"],
             limits=AccountLimits(concurrent_calls=view["concurrent_calls"], calls_per_second=view["calls_per_second"]),
             brands=tuple(view["brands"]),
-            fee_schedule=None if fees is None else FeeSchedule(basis_points=fees["basis_points"], fixed=fees["fixed"]),
+            fee_schedule=_fees_of(view["fee_schedule"]),
         ),
         credential_names=tuple(view["credential_names"]),
         credentials_version=view["credentials_version"],

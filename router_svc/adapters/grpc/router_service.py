@@ -1,5 +1,7 @@
 """Serves `payera.router.v1.RouterService`."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 import grpc
@@ -7,6 +9,7 @@ from payera.router.v1 import router_service_pb2 as router_pb2
 from payera.router.v1 import router_service_pb2_grpc as router_grpc
 
 from mesh.context import current
+from router_svc.adapters.grpc.route_messages import facts_of, route_message
 from router_svc.application.ports.priority_store import Change
 from router_svc.application.priority_lists import PriorityLists
 from router_svc.application.route_payment import RoutePayment
@@ -18,8 +21,11 @@ SERVICE_NAME: Final = router_pb2.DESCRIPTOR.services_by_name["RouterService"].fu
 class RouterService(router_grpc.RouterServiceServicer):
     """Translates, calls the use case, translates back."""
 
-    def __init__(self, *, route_payment: RoutePayment, lists: PriorityLists) -> None:
+    def __init__(
+        self, *, route_payment: RoutePayment, lists: PriorityLists, now: Callable[[], datetime] | None = None
+    ) -> None:
         self._route_payment = route_payment
+        self._now = now or (lambda: datetime.now(UTC))
         self._lists = lists
 
     async def Route(  # noqa: N802 - named by the contract
@@ -27,17 +33,8 @@ class RouterService(router_grpc.RouterServiceServicer):
         request: router_pb2.RouteRequest,
         context: grpc.aio.ServicerContext[router_pb2.RouteRequest, router_pb2.RouteResponse],  # noqa: ARG002
     ) -> router_pb2.RouteResponse:
-        """Rank the accounts for one payment."""
-        route = await self._route_payment(
-            MerchantId(request.merchant_id), currency=request.amount.currency, brand=request.card.brand
-        )
-        return router_pb2.RouteResponse(
-            candidates=[
-                router_pb2.Candidate(account=candidate.account, eligible=candidate.eligible, reason=candidate.reason)
-                for candidate in route.candidates
-            ],
-            list_version=route.list_version,
-        )
+        """Decide where one payment goes."""
+        return route_message(await self._route_payment(facts_of(request, self._now)))
 
     async def SetPriorities(  # noqa: N802 - named by the contract
         self,

@@ -2,7 +2,7 @@
 -- CREATED: key, payment, attempt and event are one transaction. REPLAYED: `answer` is what the first call got.
 -- IN_FLIGHT: another call is at work on it. RESUME: nobody is, and the caller now holds the lease.
 -- DECLINED: the card's network forbids another try. The payment was created and has ended, without any attempt; `answer` is what
--- the call gets.
+-- the call gets. The decision that the candidates come from is recorded with the payment.
 CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_payment_id text,
     p_merchant_id text,
@@ -22,6 +22,8 @@ CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_store_card boolean DEFAULT false,
     p_card_on_file boolean DEFAULT false,
     p_fingerprint text DEFAULT '',
+    p_three_ds_preference text DEFAULT 'AUTOMATIC',
+    p_decision jsonb DEFAULT NULL,
     OUT disposition text,
     OUT payment jsonb,
     OUT answer jsonb
@@ -73,14 +75,15 @@ BEGIN
     INSERT INTO gateway.payment (
         id, merchant_id, status, amount, currency, capture_method, seq, token, card, merchant_reference,
         description, metadata, statement_descriptor, candidates, idempotency_key, store_card, code_required,
-        cascade_settings, card_key, created_at, updated_at
+        cascade_settings, card_key, three_ds_preference, created_at, updated_at
     )
     VALUES (
         p_payment_id, p_merchant_id, 'PROCESSING', p_amount, p_currency, p_capture_method::gateway.capture_method, 1,
         p_token, p_card, coalesce(p_merchant_reference, ''), coalesce(p_description, ''),
         coalesce(p_metadata, '{}'), coalesce(p_statement_descriptor, ''), p_candidates, p_idempotency_key,
         coalesce(p_store_card, false), v_code_required, v_cascade_settings,
-        coalesce(nullif(p_fingerprint, ''), p_token), v_now, v_now
+        coalesce(nullif(p_fingerprint, ''), p_token),
+        coalesce(p_three_ds_preference, 'AUTOMATIC')::gateway.three_ds_preference, v_now, v_now
     )
     ON CONFLICT (merchant_id, merchant_reference) WHERE merchant_reference <> '' DO NOTHING
     RETURNING * INTO p;
@@ -90,6 +93,9 @@ BEGIN
             WHERE x.merchant_id = p_merchant_id AND x.merchant_reference = p_merchant_reference
                 AND x.merchant_reference <> ''
         )));
+    END IF;
+    IF p_decision IS NOT NULL THEN
+        INSERT INTO gateway.routing_decision (payment_id, decision) VALUES (p_payment_id, p_decision);
     END IF;
     v_refusal := gateway.retry_refusal(p, 1);
     IF v_refusal IS NOT NULL THEN

@@ -135,6 +135,7 @@ AS $$
         (3, 'visa', 'lost_card', timestamptz '-infinity', true),
         (3, '', 'mandate_invalid', timestamptz '-infinity', false),
         (3, '', 'merchant_configuration', timestamptz '-infinity', false),
+        (3, '', 'not_charged', timestamptz '-infinity', false),
         (3, '', 'payment_stopped', timestamptz '-infinity', false),
         (3, 'visa', 'payment_stopped', timestamptz '-infinity', true),
         (3, '', 'pickup_card', timestamptz '-infinity', false),

@@ -16,6 +16,8 @@ BEGIN
     SELECT * INTO p FROM gateway.payment AS x WHERE x.id = m.payment_id;
     modification := gateway.modification_view(m) || jsonb_build_object(
         'age_seconds', gateway.age_seconds(m.created_at),
+        'settling_seconds', gateway.age_seconds(coalesce(m.asked_again_at, m.created_at)),
+        'asks_before', m.asks_before,
         'expected_age_seconds', gateway.seconds_between(m.created_at, m.expected_by)
     );
     payment := gateway.payment_view(p);

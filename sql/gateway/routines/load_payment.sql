@@ -1,4 +1,5 @@
--- A payment by its id alone, for our own processes; each attempt also tells how many seconds ago it was begun.
+-- A payment by its id alone, for our own processes; each attempt also tells how many seconds ago it was begun,
+-- and what its schedule of asks counts from.
 CREATE OR REPLACE FUNCTION gateway.load_payment(p_payment_id text, OUT payment jsonb)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = gateway, pg_temp
@@ -14,6 +15,8 @@ BEGIN
         SELECT coalesce(jsonb_agg(
             gateway.attempt_view(a) || jsonb_build_object(
                 'age_seconds', gateway.age_seconds(a.created_at),
+                'settling_seconds', gateway.age_seconds(coalesce(a.asked_again_at, a.created_at)),
+                'asks_before', a.asks_before,
                 'expected_age_seconds', gateway.seconds_between(a.created_at, a.expected_by)
             )
             ORDER BY a.ordinal

@@ -20,6 +20,7 @@ AS $$
         'store_card', p.store_card,
         'code_required', p.code_required,
         'cascade', p.cascade_settings,
+        'three_ds_preference', p.three_ds_preference,
         'amount_authorized', p.amount_authorized,
         'amount_captured', p.amount_captured,
         'amount_refunded', p.amount_refunded,

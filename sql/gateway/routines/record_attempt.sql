@@ -1,6 +1,7 @@
 -- Records what came of an attempt, and what that makes of its payment. A final attempt never changes: the late second
 -- recorder gets applied = false, and the payment as it is the answer of its key, or as it stands while there is none.
--- Raises PY002 for a transition the state machine does not have.
+-- p_decided tells that an operator says so, who is believed whatever was asked before; what contradicts an operator later goes to
+-- review again. Raises PY002 for a transition the state machine does not have.
 CREATE OR REPLACE FUNCTION gateway.record_attempt(
     p_payment_id text,
     p_attempt_id text,
@@ -13,6 +14,7 @@ CREATE OR REPLACE FUNCTION gateway.record_attempt(
     p_asked boolean,
     p_not_found boolean,
     p_details jsonb,
+    p_decided boolean DEFAULT false,
     OUT applied boolean,
     OUT payment jsonb
 )
@@ -40,7 +42,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gateway.refuse('PAYMENT_NOT_FOUND', jsonb_build_object('payment_id', p_payment_id));
     END IF;
-    SELECT x.ordinal, x.status, x.asks INTO v_before
+    SELECT x.ordinal, x.status, x.asks, x.under_review INTO v_before
     FROM gateway.attempt AS x
     WHERE x.payment_id = p_payment_id AND x.payment_id || '_' || x.ordinal = p_attempt_id;
     IF NOT FOUND THEN
@@ -48,6 +50,13 @@ BEGIN
     END IF;
     applied := v_before.status IN ('SENDING', 'UNKNOWN', 'PENDING');
     IF NOT applied THEN
+        IF gateway.contradicts_decision(
+            p_attempt_id, v_before.status::text, p_attempt_status, p_psp_reference, p_code
+        ) THEN
+            PERFORM gateway.report_contradiction(p_payment_id, p_attempt_id, jsonb_build_object(
+                'kind', p_attempt_status, 'code', p_code, 'raw_code', p_raw_code, 'psp_reference', p_psp_reference
+            ));
+        END IF;
         SELECT * INTO p FROM gateway.payment AS x WHERE x.id = p_payment_id;
         -- The first caller is told what all will be who repeat its call, whatever was captured or refunded since.
         SELECT k.answer INTO payment
@@ -60,7 +69,7 @@ BEGIN
     v_open := CASE v_before.status WHEN 'PENDING' THEN 'PENDING' ELSE 'UNKNOWN' END;
     IF (v_status = 'NOT_SENT' AND (v_before.status <> 'SENDING' OR v_before.asks > 0 OR p_asked))
         OR (v_status = 'DECLINED' AND (v_before.status = 'PENDING' OR v_before.asks > 0 OR p_asked)
-            AND NOT gateway.is_definite(p_psp_reference, p_code))
+            AND NOT (p_decided OR gateway.is_definite(p_psp_reference, p_code)))
     THEN
         -- A call that was not sent, or was turned away, tells nothing of the others, which may have reached the PSP.
         -- The recorder may not know of them: it judged by the record as it was when it began to send.
@@ -105,6 +114,15 @@ BEGIN
         updated_at = v_now
     WHERE x.id = p_payment_id
     RETURNING * INTO p;
+    IF v_before.under_review AND NOT a.under_review THEN
+        PERFORM gateway.close_review(p_attempt_id, v_now);
+    END IF;
+    IF p_asked AND v_status IN ('UNKNOWN', 'PENDING') THEN
+        PERFORM gateway.note_inquiry(
+            p_attempt_id, a.asks, CASE WHEN p_not_found THEN 'NOT_FOUND' ELSE p_attempt_status END,
+            p_code, p_raw_code, p_psp_reference, v_now
+        );
+    END IF;
     IF v_next IN ('DECLINED', 'FAILED') THEN
         p := gateway.set_decline(p);
     END IF;

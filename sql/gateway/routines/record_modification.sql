@@ -1,6 +1,6 @@
 -- Records what came of a capture, void or refund, and what that makes of its payment. A final one never changes: the
 -- late second recorder gets applied = false, and after a capture or void the payment as it is the answer of its key.
--- Raises PY002 for a transition the state machine does not have.
+-- p_decided as there. Raises PY002 for a transition the state machine does not have.
 CREATE OR REPLACE FUNCTION gateway.record_modification(
     p_modification_id text,
     p_status text,
@@ -11,6 +11,7 @@ CREATE OR REPLACE FUNCTION gateway.record_modification(
     p_not_found boolean,
     p_details jsonb,
     p_reversed boolean,
+    p_decided boolean DEFAULT false,
     OUT applied boolean,
     OUT modification jsonb,
     OUT payment jsonb
@@ -24,6 +25,7 @@ DECLARE
     v_open boolean;
     v_first boolean;
     v_event text;
+    v_reviewed boolean;
     p gateway.payment;
     m gateway.modification;
 BEGIN
@@ -38,6 +40,16 @@ BEGIN
     SELECT * INTO m FROM gateway.modification AS x WHERE x.id = p_modification_id;
     applied := m.status IN ('SENDING', 'UNKNOWN', 'PENDING');
     IF NOT applied THEN
+        IF NOT m.reversed AND gateway.contradicts_decision(
+            p_modification_id, m.status::text, p_status, p_psp_reference, p_code
+        ) THEN
+            PERFORM gateway.report_contradiction(p.id, p_modification_id, jsonb_build_object(
+                'kind', CASE p_status WHEN 'SUCCEEDED' THEN 'APPROVED' ELSE 'DECLINED' END, 'code', p_code,
+                'raw_code', p_raw_code, 'psp_reference', p_psp_reference
+            ));
+            SELECT * INTO p FROM gateway.payment AS x WHERE x.id = p.id;
+            SELECT * INTO m FROM gateway.modification AS x WHERE x.id = p_modification_id;
+        END IF;
         modification := gateway.modification_view(m);
         -- As in record_attempt: the first caller is told what all will be who repeat its call.
         SELECT k.answer INTO payment
@@ -51,7 +63,7 @@ BEGIN
         PERFORM gateway.fault(format('a modification can''t go from %s to %s', m.status, coalesce(p_status, 'null')));
     END IF;
     IF v_status = 'FAILED' AND (m.status = 'PENDING' OR m.asks > 0 OR p_asked)
-        AND NOT gateway.is_definite(p_psp_reference, p_code)
+        AND NOT (p_decided OR gateway.is_definite(p_psp_reference, p_code))
     THEN
         -- As in record_attempt: a call not sent or turned away tells nothing of those that others have made since.
         v_status := 'UNKNOWN';
@@ -61,6 +73,7 @@ BEGIN
     END IF;
     v_open := v_status IN ('UNKNOWN', 'PENDING');
     v_first := m.status::text <> v_status;
+    v_reviewed := m.under_review;
     v_now := clock_timestamp();
     UPDATE gateway.modification AS x
     SET status = v_status::gateway.modification_status,
@@ -79,6 +92,15 @@ BEGIN
         updated_at = v_now
     WHERE x.id = p_modification_id
     RETURNING * INTO m;
+    IF v_reviewed AND NOT m.under_review THEN
+        PERFORM gateway.close_review(p_modification_id, v_now);
+    END IF;
+    IF p_asked AND v_open THEN
+        PERFORM gateway.note_inquiry(
+            p_modification_id, m.asks, CASE WHEN p_not_found THEN 'NOT_FOUND' ELSE p_status END,
+            p_code, p_raw_code, p_psp_reference, v_now
+        );
+    END IF;
     IF v_open THEN
         v_event := CASE WHEN v_first THEN 'MODIFICATION_' || v_status END;
         UPDATE gateway.payment AS x
@@ -106,7 +128,8 @@ BEGIN
     IF NOT v_open THEN
         UPDATE gateway.idempotency_key AS k
         SET answer = CASE m.kind WHEN 'REFUND' THEN modification ELSE payment END, lease_until = NULL
-        WHERE k.merchant_id = m.merchant_id AND k.key = m.idempotency_key;
+        -- An operator may settle what had ended before: whoever repeats the call is told what was told first.
+        WHERE k.merchant_id = m.merchant_id AND k.key = m.idempotency_key AND k.answer IS NULL;
     END IF;
 END;
 $$;

@@ -1,4 +1,4 @@
--- Keeps the ledger append-only, whoever tries.
+-- Keeps the ledger and the operators' decisions append-only, whoever tries.
 CREATE OR REPLACE FUNCTION gateway.refuse_change() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -11,4 +11,7 @@ CREATE OR REPLACE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCAT
 FOR EACH STATEMENT EXECUTE FUNCTION gateway.refuse_change();
 
 CREATE OR REPLACE TRIGGER entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON gateway.entry
+FOR EACH STATEMENT EXECUTE FUNCTION gateway.refuse_change();
+
+CREATE OR REPLACE TRIGGER review_decision_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON gateway.review_decision
 FOR EACH STATEMENT EXECUTE FUNCTION gateway.refuse_change();

@@ -1,13 +1,16 @@
 -- Hands an attempt or modification to an operator whose PSP contradicts what is recorded of it, whatever its state; tells
--- whether that is news. Changes no money.
+-- whether that is news. p_told is what the PSP said; what an operator has not seen yet is added to a review that is under way.
+-- Changes no money.
 CREATE OR REPLACE FUNCTION gateway.report_contradiction(
-    p_payment_id text, p_reference text, OUT reported boolean, OUT payment jsonb
+    p_payment_id text, p_reference text, p_told jsonb, OUT reported boolean, OUT payment jsonb
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = gateway, pg_temp
 AS $$
 DECLARE
     v_now timestamptz;
+    v_account text;
+    v_kind text;
     p gateway.payment;
     a gateway.attempt;
     m gateway.modification;
@@ -26,6 +29,20 @@ BEGIN
     WHERE x.id = p_reference AND x.payment_id = p_payment_id AND NOT x.under_review
     RETURNING * INTO m;
     reported := a.payment_id IS NOT NULL OR m.id IS NOT NULL;
+    SELECT x.account, x.kind INTO v_account, v_kind
+    FROM (
+        SELECT y.account, 'AUTHORIZE' FROM gateway.attempt AS y
+        WHERE y.payment_id = p_payment_id AND y.payment_id || '_' || y.ordinal = p_reference
+        UNION ALL
+        SELECT y.account, y.kind::text FROM gateway.modification AS y
+        WHERE y.id = p_reference AND y.payment_id = p_payment_id
+    ) AS x (account, kind);
+    IF FOUND AND (reported OR NOT EXISTS (
+        SELECT FROM gateway.review AS r
+        WHERE r.reference = p_reference AND r.closed_at IS NULL AND r.told IS NOT DISTINCT FROM p_told
+    )) THEN
+        PERFORM gateway.open_review(p, p_reference, v_account, v_kind, 'CONTRADICTION', p_told, v_now);
+    END IF;
     IF reported THEN
         UPDATE gateway.payment AS x
         SET under_review = true, seq = x.seq + 1, updated_at = v_now

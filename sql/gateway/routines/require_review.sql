@@ -41,6 +41,9 @@ BEGIN
     SET under_review = true, seq = x.seq + 1, updated_at = v_now
     WHERE x.id = p_payment_id
     RETURNING * INTO p;
+    PERFORM gateway.open_review(
+        p, p_reference, coalesce(a.account, m.account), coalesce(m.kind::text, 'AUTHORIZE'), 'UNKNOWN', NULL, v_now
+    );
     payment := gateway.payment_view(p);
     PERFORM gateway.add_event(
         p, 'REVIEW_REQUIRED', payment,

@@ -30,6 +30,7 @@ def new_payment(merchant_id: str, new: NewPayment, now_us: int, *, code_required
         "store_card": new.store_card,
         "code_required": code_required,
         "cascade": cascade,
+        "three_ds_preference": new.three_ds_preference.value,
         "amount_authorized": 0,
         "amount_captured": 0,
         "amount_refunded": 0,
@@ -170,6 +171,25 @@ def settle(payment: JSON, modification: JSON) -> None:
         payment["amount_captured"] += modification["amount"]
         if modification["final"] or payment["amount_captured"] == payment["amount_authorized"]:
             payment["status"] = "SUCCEEDED"
+
+
+def capture_to_refund(modifications: Mapping[str, JSON], payment: JSON, kind: str, amount: int, approved: JSON) -> str:
+    if kind != "REFUND":
+        return ""
+    if payment["capture_method"] == "AUTOMATIC":
+        return str(approved["psp_reference"])
+    mine = [item for item in modifications.values() if item["payment_id"] == payment["id"]]
+    for capture in mine:
+        reference = capture["psp_reference"]
+        used = sum(
+            item["amount"]
+            for item in mine
+            if item["kind"] == "REFUND" and item["status"] != "FAILED" and item["capture_psp_reference"] == reference
+        )
+        usable = capture["kind"] == "CAPTURE" and capture["status"] == "SUCCEEDED" and reference
+        if usable and capture["amount"] - amount >= used:
+            return str(reference)
+    return ""
 
 
 def page(found: list[JSON], filters: Mapping[str, Any], limit: int) -> list[View]:

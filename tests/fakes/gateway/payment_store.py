@@ -18,12 +18,14 @@ from gateway_svc.application.ports import (
 from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, MAX_CASCADE_SECONDS
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.payment import ATTEMPT_TRANSITIONS, MODIFICATION_TRANSITIONS, AttemptStatus, ModificationStatus
+from gateway_svc.domain.routing import RouteDecision
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from tests.fakes.gateway.decisions import FakeDecisions
 from tests.fakes.gateway.faults import Faults
 from tests.fakes.gateway.payment_rules import (
-    ages,
     allowed_amount,
+    capture_to_refund,
     change,
     count_pending,
     decline_of,
@@ -34,6 +36,7 @@ from tests.fakes.gateway.payment_rules import (
     settle,
 )
 from tests.fakes.gateway.retries import Retries, Tried, said_of, tried_of
+from tests.fakes.gateway.reviews import FakeReviews
 from tests.fakes.gateway.tokens_to_keep import FakeTokensToKeep
 
 JSON = dict[str, Any]
@@ -73,7 +76,9 @@ class FakePaymentStore:
     card_keys: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     cascades: dict[str, JSON] = field(default_factory=dict)
+    decisions: FakeDecisions = field(default_factory=FakeDecisions)
     tokens: FakeTokensToKeep = field(default_factory=FakeTokensToKeep)
+    reviews: FakeReviews = field(default_factory=FakeReviews)
 
     async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
         self._enter("take_tokens_to_keep")
@@ -101,6 +106,7 @@ class FakePaymentStore:
                     raise Refusal(Reason.MERCHANT_REFERENCE_TAKEN, payment_id=other["id"])
             self.payments[new.id] = self._new_payment(operation.merchant_id, new)
             self.card_keys[new.id] = new.fingerprint or new.token
+            self.decisions.keep(new)
             self._keep_key(operation, "PAYMENT", new.id, None)
             refusal = self.retries.begin(self._tried(self.payments[new.id], 1, self.now_us))
             if refusal:
@@ -127,7 +133,7 @@ class FakePaymentStore:
                 "kind": new.kind,
                 "account": approved["account"],
                 "payment_psp_reference": approved["psp_reference"],
-                "capture_psp_reference": self._capture_to_refund(payment, new.kind, amount, approved),
+                "capture_psp_reference": capture_to_refund(self.modifications, payment, new.kind, amount, approved),
                 "status": "SENDING",
                 "amount": amount,
                 "currency": payment["currency"],
@@ -179,7 +185,8 @@ class FakePaymentStore:
             pending = attempt["status"] == "PENDING"
             others = bool(attempt["asks"] or asked or pending)
             unsent = status == "NOT_SENT" and (others or attempt["status"] == "UNKNOWN")
-            if unsent or (status == "DECLINED" and others and not is_definite(verdict)):
+            unsure = others and attempt_id != self.reviews.deciding and not is_definite(verdict)
+            if unsent or (status == "DECLINED" and unsure):
                 status, payment_status = "UNKNOWN", "PROCESSING"
             if status == "UNKNOWN" and pending:
                 status = "PENDING"
@@ -188,7 +195,7 @@ class FakePaymentStore:
             payment["status"] = payment_status
             payment["amount_authorized"] = payment["amount"] if status == "APPROVED" else 0
             payment["amount_captured"] = payment["amount"] if payment_status == "SUCCEEDED" else 0
-            payment["under_review"] = payment["under_review"] and status in {"UNKNOWN", "PENDING"}
+            self.reviews.recorded(payment, attempt, verdict, self.now_us, asked=asked)
             if payment_status in {"DECLINED", "FAILED"}:
                 payment["decline"] = decline_of(payment)
             if payment["store_card"] and payment_status in {"AUTHORIZED", "SUCCEEDED"}:
@@ -199,6 +206,8 @@ class FakePaymentStore:
             if payment_status != "PROCESSING":
                 self._keep_answer(payment_id, self._payment_view(payment_id))
         else:
+            if self.reviews.late(payment, attempt, verdict, self.now_us):
+                self._touch(payment, event=True)
             self._leave("record_attempt")
             return self._answer_of(payment_id) or self._payment_view(payment_id)
         self._leave("record_attempt")
@@ -247,7 +256,8 @@ class FakePaymentStore:
             pending = modification["status"] == "PENDING"
             if verdict.status is ModificationStatus.FAILED and (modification["asks"] or asked or pending):
                 unsure = replace(verdict, status=ModificationStatus.UNKNOWN)
-                verdict = verdict if is_definite(verdict) else unsure
+                believed = is_definite(verdict) or modification_id == self.reviews.deciding
+                verdict = verdict if believed else unsure
             if verdict.status is ModificationStatus.UNKNOWN and pending:
                 verdict = replace(verdict, status=ModificationStatus.PENDING)
             first = change(modification, verdict.status.value, verdict, allowed, self.now_us + 1, asked=asked)
@@ -257,11 +267,14 @@ class FakePaymentStore:
                 count_pending(payment, modification, -1)
                 if verdict.status is ModificationStatus.SUCCEEDED:
                     settle(payment, modification)
+            self.reviews.recorded(payment, modification, verdict, self.now_us, asked=asked)
             self._touch(payment, event=first)
             if verdict.status.value not in OPEN:
                 refund = modification["kind"] == "REFUND"
                 answer = copy.deepcopy(modification) if refund else self._payment_view(payment["id"])
                 self._keep_answer(modification_id, answer)
+        elif self.reviews.late(payment, modification, verdict, self.now_us):
+            self._touch(payment, event=True)
         elif modification["kind"] != "REFUND":
             self._leave("record_modification")
             return copy.deepcopy(modification), self._answer_of(modification_id) or self._payment_view(payment["id"])
@@ -308,34 +321,32 @@ class FakePaymentStore:
         self._touch(payment, event=True)
         return True
 
-    async def report_contradiction(self, payment_id: str, reference: str) -> None:
+    async def report_contradiction(self, payment_id: str, reference: str, told: View) -> None:
         self._enter("report_contradiction")
         payment = self._any(payment_id)
-        if reference in self.modifications:
-            self.modifications[reference]["under_review"] = True
-        payment["under_review"] = True
-        self._touch(payment, event=True)
+        record = self._operation(payment, reference)
+        if self.reviews.open(payment, record, "CONTRADICTION", told, self._tick()):
+            self._touch(payment, event=True)
 
     async def load_payment(self, payment_id: str) -> View:
         self._enter("load_payment")
         self._any(payment_id)
         view = self._payment_view(payment_id)
-        view["attempts"] = [attempt | ages(attempt, self.now_us) for attempt in view["attempts"]]
+        view["attempts"] = [it | self.reviews.ages(it, self.now_us) for it in view["attempts"]]
         return view
 
     async def load_modification(self, modification_id: str) -> tuple[View, View]:
         self._enter("load_modification")
         modification = copy.deepcopy(self.modifications[modification_id])
-        modification |= ages(modification, self.now_us)
+        modification |= self.reviews.ages(modification, self.now_us)
         return modification, self._payment_view(modification["payment_id"])
 
     async def require_review(self, payment_id: str, reference: str) -> None:
         self._enter("require_review")
-        if reference in self.modifications:
-            self.modifications[reference]["under_review"] = True
         payment = self._any(payment_id)
-        if not payment["under_review"]:
-            payment["under_review"] = True
+        record = self._operation(payment, reference)
+        waits = record["status"] in OPEN or (payment["status"] == "PROCESSING" and "kind" not in record)
+        if waits and self.reviews.open(payment, record, "UNKNOWN", None, self._tick()):
             self._touch(payment, event=True)
 
     async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
@@ -354,6 +365,11 @@ class FakePaymentStore:
     async def get_payment(self, merchant_id: str, payment_id: str) -> View:
         self._enter("get_payment")
         return self._payment_view(self._owned(merchant_id, payment_id)["id"])
+
+    async def get_routing(self, merchant_id: str, payment_id: str) -> tuple[View, RouteDecision | None]:
+        self._enter("get_routing")
+        payment = self._payment_view(self._owned(merchant_id, payment_id)["id"])
+        return payment, self.decisions.of(payment_id)
 
     async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
         self._enter("list_payments")
@@ -383,6 +399,9 @@ class FakePaymentStore:
             and filters.get("payment_id") in {None, modification["payment_id"]}
         ]
         return page(found, filters, limit)
+
+    def _operation(self, payment: JSON, reference: str) -> JSON:
+        return next(it for it in (*payment["attempts"], *self.modifications.values()) if it["id"] == reference)
 
     def _tried(self, payment: JSON, ordinal: int, begun_us: int) -> Tried:
         return tried_of(payment, self.card_keys.get(payment["id"], ""), ordinal, begun_us)
@@ -441,7 +460,7 @@ class FakePaymentStore:
 
     def _keep_answer(self, reference: str, answer: JSON) -> None:
         row = self.keys[self.owners[reference]]
-        row.answer, row.lease_until = answer, None
+        row.answer, row.lease_until = row.answer or answer, None
 
     def _answer_of(self, reference: str) -> JSON | None:
         return copy.deepcopy(self.keys[self.owners[reference]].answer)
@@ -467,26 +486,6 @@ class FakePaymentStore:
                 if (item["payment_id"], item["kind"]) == (payment_id, kind)
             ]
         return view
-
-    def _capture_to_refund(self, payment: JSON, kind: str, amount: int, approved: JSON) -> str:
-        if kind != "REFUND":
-            return ""
-        if payment["capture_method"] == "AUTOMATIC":
-            return str(approved["psp_reference"])
-        mine = [item for item in self.modifications.values() if item["payment_id"] == payment["id"]]
-        for capture in mine:
-            reference = capture["psp_reference"]
-            used = sum(
-                item["amount"]
-                for item in mine
-                if item["kind"] == "REFUND"
-                and item["status"] != "FAILED"
-                and item["capture_psp_reference"] == reference
-            )
-            usable = capture["kind"] == "CAPTURE" and capture["status"] == "SUCCEEDED" and reference
-            if usable and capture["amount"] - amount >= used:
-                return str(reference)
-        return ""
 
     def _new_payment(self, merchant_id: str, new: NewPayment) -> JSON:
         kept = new.card_on_file or (merchant_id, new.token) in self.tokens.kept

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway_svc.application.ports import DescribedToken, TokenToKeep
+from gateway_svc.application.ports import DescribedToken, TokenToKeep, ToRoute
 from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
-from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment
+from gateway_svc.domain.payment import Attempt, Modification, Payment
 from gateway_svc.domain.resolution import Means
+from gateway_svc.domain.routing import RoutedAccount, RouteDecision
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
@@ -24,6 +25,14 @@ CARD = {
     "issuer_country": "FR",
 }
 APPROVED = Outcome(OutcomeKind.APPROVED, psp_reference="psp_1")
+
+
+def ranked(accounts: Sequence[str], **more: Any) -> RouteDecision:
+    """Give a decision for accounts that may all be used, in this order."""
+    candidates = [
+        RoutedAccount(account, eligible=True, reason=f"rank {rank}") for rank, account in enumerate(accounts, 1)
+    ]
+    return RouteDecision(tuple(candidates), **more)
 
 
 @dataclass
@@ -74,21 +83,18 @@ class FakePspConnectors:
 
 @dataclass
 class FakeRouter:
-    """Ranks `accounts`, or refuses with `refusal`."""
+    """Ranks `accounts`, gives the whole `decision` if there is one, or refuses with `refusal`."""
 
     accounts: Sequence[str] = ("psp_a", "psp_b")
+    decision: RouteDecision | None = None
     refusal: Refusal | None = None
-    asked: list[Mapping[str, Any]] = field(default_factory=list)
+    asked: list[ToRoute] = field(default_factory=list)
 
-    async def route(
-        self, *, merchant_id: str, payment_id: str, amount: int, currency: str, card: Mapping[str, Any]
-    ) -> Sequence[Candidate]:
-        self.asked.append(
-            {"merchant_id": merchant_id, "payment_id": payment_id, "amount": amount, "currency": currency, "card": card}
-        )
+    async def route(self, payment: ToRoute) -> RouteDecision:
+        self.asked.append(payment)
         if self.refusal is not None:
             raise self.refusal
-        return [Candidate(account, f"rank {rank}") for rank, account in enumerate(self.accounts, 1)]
+        return self.decision or ranked(self.accounts)
 
 
 @dataclass

@@ -78,12 +78,13 @@ class ScriptedConnectors(connectors_grpc.ConnectorServiceServicer):
 
 @dataclass
 class ScriptedRouter(router_grpc.RouterServiceServicer):
-    """Ranks `candidates`, given as (account, eligible, reason), or refuses with `refusal`."""
+    """Ranks `candidates`, given as (account, eligible, reason), with what `more` adds; or refuses with `refusal`."""
 
     candidates: list[tuple[str, bool, str]] = field(
         default_factory=lambda: [("psp_a", True, "first"), ("psp_b", True, "second")]
     )
     refusal: Refusal | None = None
+    more: dict[str, Any] = field(default_factory=dict)
     requests: list[router_pb2.RouteRequest] = field(default_factory=list)
 
     async def SetPriorities(self, request: Any, context: Context) -> Any:  # noqa: N802
@@ -100,7 +101,8 @@ class ScriptedRouter(router_grpc.RouterServiceServicer):
             candidates=[
                 {"account": account, "eligible": eligible, "reason": reason}
                 for account, eligible, reason in self.candidates
-            ]
+            ],
+            **self.more,
         )
 
 

@@ -205,3 +205,47 @@ def test_without_a_seeded_stack_the_way_to_one_is_shown(tmp_path: Path) -> None:
     result = Desk(tmp_path / "none").call("list")
     assert result.exit_code == 1
     assert "payera up" in result.output
+
+
+FEES = {
+    "basis_points": 140,
+    "fixed_fees": [{"currency": "EUR", "minor_units": "25"}],
+    "scheme_fees": [{"brand": "visa", "basis_points": 12}],
+    "cross_border_fee": {"country": "DE", "basis_points": 150},
+}
+FEES_TOLD = "1.4 % of the amount + EUR 25 in minor units + 0.12 % for visa + 1.5 % for cards not from DE"
+
+
+def test_fees_are_set_and_all_else_of_the_configuration_stays(desk: Desk) -> None:
+    known = ACCOUNT | {"settings": {"merchant_account": "Acme"}, "limits": {"concurrent_calls": 7}, "brands": ["visa"]}
+    desk.answers["GET /v1/psp_accounts/acme"] = (200, known)
+    desk.answers["POST /v1/psp_accounts/acme:configure"] = (200, known | {"fee_schedule": FEES})
+    options = ("--basis-points", "140", "--fixed", "EUR=25", "--scheme", "visa=12", "--cross-border", "DE=150")
+    result = desk.call("fees", "acme", *options)
+    assert result.exit_code == 0, result.output
+    assert result.output == f"acme: {FEES_TOLD}\n"
+    assert desk.asked[-1][2] == {
+        "base_url": "https://psp.example",
+        "settings": {"merchant_account": "Acme"},
+        "limits": {"concurrent_calls": 7},
+        "brands": ["visa"],
+        "fee_schedule": FEES | {"fixed_fees": [{"currency": "EUR", "minor_units": 25}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("known", "told"), [({"fee_schedule": FEES}, FEES_TOLD), ({}, "its fees are not known")], ids=["known", "unknown"]
+)
+def test_without_options_fees_are_shown_and_nothing_is_changed(desk: Desk, known: dict[str, Any], told: str) -> None:
+    desk.answers["GET /v1/psp_accounts/acme"] = (200, ACCOUNT | known)
+    assert desk.call("fees", "acme").output == f"{told}\n"
+    assert [method for method, _, _ in desk.asked] == ["GET"]
+
+
+@pytest.mark.parametrize("wrong", ["EUR", "EUR=", "=25", "EUR=2.5", "EUR=-1"])
+def test_a_fee_of_another_form_is_not_sent(desk: Desk, wrong: str) -> None:
+    desk.answers["GET /v1/psp_accounts/acme"] = (200, ACCOUNT)
+    result = desk.call("fees", "acme", "--fixed", wrong)
+    assert result.exit_code == 1
+    assert "next:" in result.output
+    assert [method for method, _, _ in desk.asked] == ["GET"]

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import yaml
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from payera.gateway.v1 import merchant_service_pb2, payment_service_pb2
+from payera.gateway.v1 import merchant_service_pb2, payment_service_pb2, review_service_pb2
 from payera.psp.v1 import psp_account_service_pb2, psp_webhook_service_pb2
+from payera.routing.v1 import ruleset_service_pb2
 from payera.vault.v1 import key_service_pb2, token_service_pb2
 
 from mesh.channels import LARGEST_MESSAGE_BYTES
@@ -32,10 +33,12 @@ def public_request_fields() -> Iterator[FieldDescriptor]:
     modules = (
         payment_service_pb2,
         merchant_service_pb2,
+        review_service_pb2,
         token_service_pb2,
         key_service_pb2,
         psp_account_service_pb2,
         psp_webhook_service_pb2,
+        ruleset_service_pb2,
     )
     for module in modules:
         for service in module.DESCRIPTOR.services_by_name.values():
@@ -115,7 +118,7 @@ def test_the_limits_of_bodies_are_those_that_are_told() -> None:
     assert held is not None
     assert int(told["WEBHOOK_BYTES_MAX"]) == int(held[1]) == BODY_BYTES_MAX
     # The room beyond it is for the message that the body stands in, and as much as the services take.
-    assert [int(told["BODY_BYTES_MAX"]), LARGEST_MESSAGE_BYTES] == buffered
+    assert [int(told["BODY_BYTES_MAX"]), LARGEST_MESSAGE_BYTES, int(told["RULESET_BYTES_MAX"])] == buffered
 
 
 def test_the_edge_never_retries() -> None:
@@ -138,6 +141,8 @@ def test_the_configuration_has_the_placeholders_that_renderers_fill() -> None:
         "REDOC_PATH",
         "REQUEST_LUA_PATH",
         "REST_PORT",
+        "ROUTER_HOST",
+        "ROUTER_PORT",
         "TLS_DIRECTORY",
         "VAULT_HOST",
         "VAULT_PORT",

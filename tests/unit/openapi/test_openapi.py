@@ -10,9 +10,16 @@ import pytest
 from google.protobuf import json_format
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
-from payera.gateway.v1 import merchant_service_pb2, payment_pb2, payment_service_pb2
+from payera.gateway.v1 import (
+    merchant_service_pb2,
+    payment_pb2,
+    payment_service_pb2,
+    review_service_pb2,
+    routing_pb2,
+)
 from payera.psp.v1 import psp_account_service_pb2 as accounts_pb2
 from payera.psp.v1 import psp_webhook_service_pb2 as webhooks_pb2
+from payera.routing.v1 import ruleset_service_pb2 as rulesets_pb2
 from payera.vault.v1 import token_service_pb2
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
@@ -135,6 +142,7 @@ def test_each_operation_says_which_key_it_needs(document: dict[str, Any]) -> Non
     assert by_id(document, "createToken")["security"] == [{"publishable_key": []}, {"secret_key": []}]
     assert by_id(document, "createPayment")["security"] == [{"secret_key": []}]
     assert by_id(document, "createMerchant")["security"] == [{"operator_key": []}]
+    assert by_id(document, "createRuleset")["security"] == [{"secret_key": []}, {"operator_key": []}]
 
 
 def test_calls_that_move_money_take_an_idempotency_key_and_no_others(document: dict[str, Any]) -> None:
@@ -187,11 +195,15 @@ def test_examples_are_what_the_schemas_say(document: dict[str, Any]) -> None:
         ("createToken", token_service_pb2.CreateTokenRequest, token_service_pb2.Token),
         ("createPayment", payment_service_pb2.CreatePaymentRequest, payment_pb2.Payment),
         ("listPayments", None, payment_service_pb2.ListPaymentsResponse),
+        ("explainRouting", None, routing_pb2.PaymentRouting),
         ("capturePayment", payment_service_pb2.CapturePaymentRequest, payment_pb2.Payment),
         ("voidPayment", payment_service_pb2.VoidPaymentRequest, payment_pb2.Payment),
         ("createRefund", payment_service_pb2.CreateRefundRequest, payment_pb2.Refund),
         ("listRefunds", None, payment_service_pb2.ListRefundsResponse),
         ("createMerchant", merchant_service_pb2.CreateMerchantRequest, merchant_service_pb2.Merchant),
+        ("listReviews", None, review_service_pb2.ListReviewsResponse),
+        ("getReview", None, review_service_pb2.Review),
+        ("resolveReview", review_service_pb2.ResolveReviewRequest, review_service_pb2.Review),
         ("createApiKey", merchant_service_pb2.CreateApiKeyRequest, merchant_service_pb2.ApiKey),
         ("listApiKeys", None, merchant_service_pb2.ListApiKeysResponse),
         ("createPspAccount", accounts_pb2.CreatePspAccountRequest, accounts_pb2.PspAccount),
@@ -205,6 +217,16 @@ def test_examples_are_what_the_schemas_say(document: dict[str, Any]) -> None:
         ("listPspWebhooks", None, webhooks_pb2.ListPspWebhooksResponse),
         ("getPspWebhook", None, webhooks_pb2.PspWebhook),
         ("replayPspWebhook", webhooks_pb2.ReplayPspWebhookRequest, webhooks_pb2.PspWebhook),
+        ("createRuleset", rulesets_pb2.CreateRulesetRequest, rulesets_pb2.RulesetVersion),
+        ("checkRuleset", rulesets_pb2.CheckRulesetRequest, rulesets_pb2.CheckRulesetResponse),
+        ("getRuleset", None, rulesets_pb2.RulesetVersion),
+        ("listRulesets", None, rulesets_pb2.ListRulesetsResponse),
+        ("getActiveRuleset", None, rulesets_pb2.ActiveRuleset),
+        ("approveRuleset", rulesets_pb2.ApproveRulesetRequest, rulesets_pb2.RulesetVersion),
+        ("activateRuleset", rulesets_pb2.ActivateRulesetRequest, rulesets_pb2.RulesetVersion),
+        ("rollBackRuleset", rulesets_pb2.RollBackRulesetRequest, rulesets_pb2.ActiveRuleset),
+        ("setApprovalPolicy", rulesets_pb2.SetApprovalPolicyRequest, rulesets_pb2.ApprovalPolicy),
+        ("listRoutingChanges", None, rulesets_pb2.ListRoutingChangesResponse),
     ],
 )
 def test_examples_are_messages_of_the_contract(operation_id: str, request_type: Any, answer_type: Any) -> None:

@@ -10,7 +10,7 @@ CURRENCIES = ("EUR", "USD", "JPY")
 BRANDS = ("visa", "amex", "unknown", "")
 BINS = ("", "411111", "41111122", "371111")
 COUNTRIES = ("", "DE", "US")
-FUNDINGS = ("credit", "debit", "unknown", "")
+FUNDINGS = ("credit", "debit", "")
 TIERS = ("gold", "golden", "basic")
 MIDNIGHT = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -1,11 +1,15 @@
 """The breaker: opens on technical errors alone, half-opens by probes, closes on answers, the same in every process."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router_svc.domain.health import Admission, Health, HealthSettings, HealthSnapshot
+from router_svc.domain.learning.state import SnapshotError
 from router_svc.domain.observation import Observation, Taught
 from tests.unit.router_svc.observations import at_ms, observations, seen
 
@@ -117,3 +121,88 @@ def test_the_breakers_are_bounded() -> None:
     settings = HealthSettings(accounts_max=3)
     health = folded([seen(number, account=f"a{number}") for number in range(10)], settings)
     assert [each.account for each in health.snapshot().breakers] == ["a7", "a8", "a9"]
+
+
+def once(events: Sequence[Observation]) -> list[Observation]:
+    """Keep the first of each outcome: that is in order within a payment, however the partitions are read."""
+    first: dict[tuple[str, str, int, bool], Observation] = {}
+    for event in events:
+        if event.taught is not Taught.IGNORED:
+            key = (event.payment_id, event.account, event.ordinal, event.taught is Taught.TECHNICAL)
+            first.setdefault(key, event)
+    return list(first.values())
+
+
+def troubled() -> st.SearchStrategy[list[Observation]]:
+    """Outcomes within ten minutes, half of them errors, so that breakers open and close."""
+    moment = st.integers(0, 600_000)
+    taught = st.sampled_from([Taught.APPROVED, Taught.DECLINED, Taught.TECHNICAL, Taught.TECHNICAL])
+    outcomes = st.lists(st.tuples(moment, taught), max_size=120)
+    return outcomes.map(lambda all_: [seen(n, taught, seconds=ms / 1_000) for n, (ms, taught) in enumerate(all_)])
+
+
+@given(troubled().flatmap(lambda all_: st.tuples(st.just(all_), st.permutations(all_))), st.integers(1, 700))
+def test_the_order_of_the_events_makes_no_difference(
+    orders: tuple[list[Observation], list[Observation]], seconds: int
+) -> None:
+    # So few buckets that some are forgotten.
+    settings = HealthSettings(errors_min=2, buckets_max=20)
+    one, other = (folded(events, settings) for events in orders)
+    assert one.snapshot() == other.snapshot()
+    for number in range(20):
+        verdicts = [health.verdict("alpha", f"q{number}", at_ms(seconds)) for health in (one, other)]
+        assert verdicts[0] == verdicts[1]
+
+
+@given(
+    st.lists(observations(), max_size=60)
+    .map(once)
+    .flatmap(lambda all_: st.tuples(st.just(all_), st.permutations(all_)))
+)
+def test_the_order_makes_no_difference_to_what_is_written_down(
+    orders: tuple[list[Observation], list[Observation]],
+) -> None:
+    one, other = map(folded, orders)
+    assert one.snapshot() == other.snapshot()
+
+
+def test_asking_in_between_makes_no_difference() -> None:
+    asked = Health(SETTINGS)
+    for event in [*ill(), *[seen(100 + number, Taught.APPROVED, seconds=40) for number in range(3)]]:
+        asked.observe(event)
+        asked.verdict("alpha", "q", at_ms(50))
+    assert admissions(asked, 50) == {Admission.HEALTHY}
+
+
+def test_an_error_that_comes_late_counts_at_its_own_time() -> None:
+    answers = [seen(100 + number, Taught.APPROVED, seconds=100 + number / 10) for number in range(50)]
+    late = folded([*answers, *ill()])
+    assert admissions(late, 20) == admissions(folded([*ill(), *answers]), 20)
+    assert admissions(late, 110) == {Admission.HEALTHY}
+
+
+def test_many_answers_at_a_time_do_not_wash_out_an_open_breaker() -> None:
+    # What was on its way when it opened comes in by the thousand.
+    late = [seen(1_000 + number, Taught.TECHNICAL, seconds=4 + number / 1_000) for number in range(4_000)]
+    assert admissions(folded([*ill(), *late]), 20) == {Admission.TURNED_AWAY}
+
+
+def test_probes_fail_by_their_share_not_by_a_single_error_among_many() -> None:
+    probes = [seen(100 + number, Taught.APPROVED, seconds=40 + number / 100) for number in range(10)]
+    probes.append(seen(200, Taught.TECHNICAL, seconds=40.5))
+    assert admissions(folded([*ill(), *probes]), 45) == {Admission.HEALTHY}
+
+
+def test_only_the_newest_buckets_are_remembered() -> None:
+    settings = HealthSettings(buckets_max=10)
+    (breaker,) = folded([seen(number, seconds=number) for number in range(30)], settings).snapshot().breakers
+    assert len(breaker.buckets) == 10
+    assert breaker.buckets[0][0] * settings.bucket_ms == at_ms(20)
+
+
+def test_a_snapshot_of_another_format_or_window_is_refused() -> None:
+    snapshot = folded(ill()).snapshot()
+    with pytest.raises(SnapshotError, match="format 99"):
+        Health.restored(replace(snapshot, format=99), SETTINGS)
+    with pytest.raises(SnapshotError, match="1000 ms"):
+        Health.restored(snapshot, HealthSettings(window_ms=30_000))

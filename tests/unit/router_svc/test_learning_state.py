@@ -138,9 +138,10 @@ def test_old_outcomes_fade_with_the_time_of_the_payment() -> None:
 
 
 def test_a_merchant_with_few_payments_remembers_as_many_as_are_enough_for_weeks() -> None:
-    learning = folded([seen(number, seconds=number * 7_200) for number in range(240)])
+    settings = LearningSettings(enough=60)
+    learning = folded([seen(number, seconds=number * 7_200) for number in range(240)], settings)
     for days in (20, 22):
-        assert estimates(learning, days * 86_400)[0].attempts == LearningSettings().enough
+        assert estimates(learning, days * 86_400)[0].attempts == settings.enough
 
 
 @given(st.lists(st.tuples(observations(), st.integers(0, 45 * 86_400)), max_size=40))
@@ -151,3 +152,24 @@ def test_asking_in_between_changes_nothing(events: list[tuple[Observation, int]]
         asked.observe(event)
         anew = folded([each for each, _ in events[:count]])
         assert estimates(asked, seconds) == estimates(anew, seconds)
+
+
+@pytest.mark.parametrize("segments_max", [6, 1_000])
+def test_sums_over_strata_are_those_that_would_be_made_anew(segments_max: int) -> None:
+    """Also after more outcomes than are remembered in between, and when segments were forgotten."""
+    settings = LearningSettings(segments_max=segments_max)
+    events = [
+        seen(
+            number,
+            Taught.APPROVED if number % 3 else Taught.DECLINED,
+            account="alpha" if number % 2 else "beta",
+            issuer_country=("FR", "DE", "US", "IT", "ES")[number * 7 % 5],
+            bin="",
+        )
+        for number in range(700)
+    ]
+    asked = Learning(settings)
+    for count, event in enumerate(events, 1):
+        asked.observe(event)
+        if count in {50, 60, 650, 651, 700}:
+            assert estimates(asked, count) == estimates(folded(events[:count], settings), count)

@@ -6,34 +6,22 @@ from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from mesh.settings import SettingsError, load
 from router_svc.application.ports.priority_store import Change
-from router_svc.application.priority_lists import LIST_LIFE_SECONDS, PriorityLists
-from router_svc.application.route_payment import RoutePayment
-from router_svc.domain.priorities import MerchantId, Priority, default_list
+from router_svc.application.priority_lists import LIST_LIFE_SECONDS
+from router_svc.domain.priorities import Priority
 from router_svc.settings import RouterSettings
-from tests.fakes.router.priority_store import FakePriorityStore
-from tests.fakes.vault.clocks import FakeMonotonic
+from tests.fakes.router.routing import MERCHANT, Router
 
-MERCHANT = MerchantId("mer_1")
 CHANGE = Change("operator", "req_1")
 
 
-class Router:
-    """The use cases over a store in memory, as one process has them."""
-
-    def __init__(self, store: FakePriorityStore | None = None) -> None:
-        self.store = store or FakePriorityStore()
-        self.monotonic = FakeMonotonic()
-        self.lists = PriorityLists(store=self.store, default=default_list(("fallback",)), monotonic=self.monotonic)
-        self._route_payment = RoutePayment(self.lists)
-
-    async def route(self) -> tuple[list[str], int]:
-        route = await self._route_payment(MERCHANT, currency="EUR", brand="visa")
-        return [candidate.account for candidate in route.candidates], route.list_version
+async def routed(router: Router) -> tuple[list[str], int]:
+    route = await router.route()
+    return [candidate.account for candidate in route.decision.candidates], route.list_version
 
 
 async def test_a_merchant_without_a_list_is_routed_by_the_default_one() -> None:
     router = Router()
-    assert await router.route() == (["fallback"], 0)
+    assert await routed(router) == (["fallback"], 0)
     assert await router.lists.get(MERCHANT) is None
 
 
@@ -41,19 +29,19 @@ async def test_a_set_list_decides_at_once_in_the_process_that_set_it() -> None:
     router = Router()
     await router.route()
     assert await router.lists.set(MERCHANT, (Priority("a"), Priority("b")), CHANGE) == 1
-    assert await router.route() == (["a", "b"], 1)
+    assert await routed(router) == (["a", "b"], 1)
     assert await router.lists.set(MERCHANT, (Priority("b"),), CHANGE) == 2
-    assert await router.route() == (["b"], 2)
+    assert await routed(router) == (["b"], 2)
 
 
 async def test_a_list_set_elsewhere_decides_within_five_seconds() -> None:
     router = Router()
-    other = Router(router.store)
+    other = Router(store=router.store)
     await router.route()
     await other.lists.set(MERCHANT, (Priority("a"),), CHANGE)
-    assert await router.route() == (["fallback"], 0)
+    assert await routed(router) == (["fallback"], 0)
     router.monotonic.seconds += LIST_LIFE_SECONDS
-    assert await router.route() == (["a"], 1)
+    assert await routed(router) == (["a"], 1)
     assert LIST_LIFE_SECONDS <= 5.0
 
 
@@ -69,13 +57,13 @@ async def test_a_list_at_hand_routes_while_the_store_is_down_and_none_refuses() 
     await router.lists.set(MERCHANT, (Priority("a"),), CHANGE)
     await router.route()
     router.store.down = True
-    assert await router.route() == (["a"], 1)
+    assert await routed(router) == (["a"], 1)
     router.monotonic.seconds += LIST_LIFE_SECONDS
     with pytest.raises(Refusal) as refused:
         await router.route()
     assert refused.value.reason is Reason.UNAVAILABLE
     router.store.down = False
-    assert await router.route() == (["a"], 1)
+    assert await routed(router) == (["a"], 1)
 
 
 async def test_a_list_that_may_not_be_set_changes_nothing() -> None:
@@ -83,11 +71,17 @@ async def test_a_list_that_may_not_be_set_changes_nothing() -> None:
     await router.lists.set(MERCHANT, (Priority("a"),), CHANGE)
     with pytest.raises(Refusal):
         await router.lists.set(MERCHANT, (Priority("b"), Priority("b")), CHANGE)
-    assert await router.route() == (["a"], 1)
+    assert await routed(router) == (["a"], 1)
 
 
 def settings(**variables: str) -> RouterSettings:
-    required = {"PAYERA_ENVIRONMENT": "dev", "PAYERA_DATABASE_URL": "postgresql://127.0.0.1/payera"}
+    required = {
+        "PAYERA_ENVIRONMENT": "dev",
+        "PAYERA_DATABASE_URL": "postgresql://127.0.0.1/payera",
+        "PAYERA_GATEWAY_ADDRESS": "127.0.0.1:1",
+        "PAYERA_CONNECTORS_ADDRESS": "127.0.0.1:1",
+        "PAYERA_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    }
     return load(RouterSettings, required | variables)
 
 

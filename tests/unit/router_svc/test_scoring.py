@@ -58,7 +58,7 @@ def test_the_reason_says_what_it_is_based_on() -> None:
     ask = scorer(known({"alpha": 90}, 1_240))
     fees = FeeSchedule(fixed={"EUR": 42, "JPY": 7})
     scored = ask(payment(seconds=1_240), [account("alpha", fees=fees), account("beta", fees=fees)], SUCCESS)
-    assert scored[0].reason == "approval 89.9 % from 1,240 payments of visa EUR FR credit 424242; fee 0.42 EUR"
+    assert scored[0].reason == "approval 90.0 % from 1,240 payments of visa EUR FR credit 424242; fee 0.42 EUR"
     assert scored[1].reason.startswith("approval 8")
     assert scored[1].reason.endswith(", assumed; fee 0.42 EUR")
     assert scored[0].fee == 42

@@ -165,6 +165,14 @@ def test_fault_plan_counts_and_prefers_the_reference() -> None:
     assert mode(FaultOperation.AUTHORIZE, "x") is None
 
 
+def test_a_fault_strikes_the_first_requests_about_each_reference() -> None:
+    plan = FaultPlan()
+    plan.add(Fault(FaultMode.RESET_AFTER, FaultOperation.CAPTURE, first=2))
+    numbers = [plan.take(FaultOperation.CAPTURE, "cap_1", number) is not None for number in (1, 2, 3)]
+    assert numbers == [True, True, False]
+    assert plan.take(FaultOperation.CAPTURE, "cap_2", 1) is not None
+
+
 def test_fault_plan_is_bounded() -> None:
     plan = FaultPlan()
     for number in range(1000):

@@ -358,7 +358,7 @@ class ListCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class AccountCapabilities(_message.Message):
-    __slots__ = ("account", "connector", "operations", "brands", "currencies", "sync_by_reference", "idempotency_window_seconds", "idempotency_key_max_length", "multiple_captures", "operation_capabilities", "countries", "amount_limits", "refunds_captures", "disabled", "merchant_id")
+    __slots__ = ("account", "connector", "operations", "brands", "currencies", "sync_by_reference", "idempotency_window_seconds", "idempotency_key_max_length", "multiple_captures", "operation_capabilities", "countries", "amount_limits", "refunds_captures", "disabled", "merchant_id", "methods", "features", "fees")
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     CONNECTOR_FIELD_NUMBER: _ClassVar[int]
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -374,6 +374,9 @@ class AccountCapabilities(_message.Message):
     REFUNDS_CAPTURES_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
     MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    FEES_FIELD_NUMBER: _ClassVar[int]
     account: str
     connector: str
     operations: _containers.RepeatedScalarFieldContainer[Operation]
@@ -389,7 +392,38 @@ class AccountCapabilities(_message.Message):
     refunds_captures: bool
     disabled: bool
     merchant_id: str
-    def __init__(self, account: _Optional[str] = ..., connector: _Optional[str] = ..., operations: _Optional[_Iterable[_Union[Operation, str]]] = ..., brands: _Optional[_Iterable[str]] = ..., currencies: _Optional[_Iterable[str]] = ..., sync_by_reference: _Optional[bool] = ..., idempotency_window_seconds: _Optional[int] = ..., idempotency_key_max_length: _Optional[int] = ..., multiple_captures: _Optional[bool] = ..., operation_capabilities: _Optional[_Iterable[_Union[OperationCapability, _Mapping]]] = ..., countries: _Optional[_Iterable[str]] = ..., amount_limits: _Optional[_Iterable[_Union[AmountLimits, _Mapping]]] = ..., refunds_captures: _Optional[bool] = ..., disabled: _Optional[bool] = ..., merchant_id: _Optional[str] = ...) -> None: ...
+    methods: _containers.RepeatedScalarFieldContainer[str]
+    features: _containers.RepeatedScalarFieldContainer[str]
+    fees: AccountFees
+    def __init__(self, account: _Optional[str] = ..., connector: _Optional[str] = ..., operations: _Optional[_Iterable[_Union[Operation, str]]] = ..., brands: _Optional[_Iterable[str]] = ..., currencies: _Optional[_Iterable[str]] = ..., sync_by_reference: _Optional[bool] = ..., idempotency_window_seconds: _Optional[int] = ..., idempotency_key_max_length: _Optional[int] = ..., multiple_captures: _Optional[bool] = ..., operation_capabilities: _Optional[_Iterable[_Union[OperationCapability, _Mapping]]] = ..., countries: _Optional[_Iterable[str]] = ..., amount_limits: _Optional[_Iterable[_Union[AmountLimits, _Mapping]]] = ..., refunds_captures: _Optional[bool] = ..., disabled: _Optional[bool] = ..., merchant_id: _Optional[str] = ..., methods: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., fees: _Optional[_Union[AccountFees, _Mapping]] = ...) -> None: ...
+
+class AccountFees(_message.Message):
+    __slots__ = ("percentage_ppm", "fixed", "scheme_ppm", "cross_border_ppm", "country")
+    class FixedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SchemePpmEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    PERCENTAGE_PPM_FIELD_NUMBER: _ClassVar[int]
+    FIXED_FIELD_NUMBER: _ClassVar[int]
+    SCHEME_PPM_FIELD_NUMBER: _ClassVar[int]
+    CROSS_BORDER_PPM_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    percentage_ppm: int
+    fixed: _containers.ScalarMap[str, int]
+    scheme_ppm: _containers.ScalarMap[str, int]
+    cross_border_ppm: int
+    country: str
+    def __init__(self, percentage_ppm: _Optional[int] = ..., fixed: _Optional[_Mapping[str, int]] = ..., scheme_ppm: _Optional[_Mapping[str, int]] = ..., cross_border_ppm: _Optional[int] = ..., country: _Optional[str] = ...) -> None: ...
 
 class OperationCapability(_message.Message):
     __slots__ = ("operation", "ask_by_reference", "ask_by_psp_reference", "ask_by_payment", "repeat_seconds", "webhook", "answers_later", "settles_within_seconds")

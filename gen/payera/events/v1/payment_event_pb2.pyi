@@ -33,6 +33,7 @@ class PaymentEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYMENT_EVENT_TYPE_REVIEW_REQUIRED: _ClassVar[PaymentEventType]
     PAYMENT_EVENT_TYPE_ATTEMPT_PENDING: _ClassVar[PaymentEventType]
     PAYMENT_EVENT_TYPE_MODIFICATION_PENDING: _ClassVar[PaymentEventType]
+    PAYMENT_EVENT_TYPE_REVIEW_RESOLVED: _ClassVar[PaymentEventType]
 PAYMENT_EVENT_TYPE_UNSPECIFIED: PaymentEventType
 PAYMENT_EVENT_TYPE_PAYMENT_CREATED: PaymentEventType
 PAYMENT_EVENT_TYPE_ATTEMPT_STARTED: PaymentEventType
@@ -53,6 +54,7 @@ PAYMENT_EVENT_TYPE_MODIFICATION_UNKNOWN: PaymentEventType
 PAYMENT_EVENT_TYPE_REVIEW_REQUIRED: PaymentEventType
 PAYMENT_EVENT_TYPE_ATTEMPT_PENDING: PaymentEventType
 PAYMENT_EVENT_TYPE_MODIFICATION_PENDING: PaymentEventType
+PAYMENT_EVENT_TYPE_REVIEW_RESOLVED: PaymentEventType
 
 class PaymentEvent(_message.Message):
     __slots__ = ("id", "type", "payment_id", "merchant_id", "seq", "occur_time", "payment", "attempt", "modification")

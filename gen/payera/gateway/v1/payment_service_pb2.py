@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from payera.gateway.v1 import payment_pb2 as payera_dot_gateway_dot_v1_dot_payment__pb2
+from payera.gateway.v1 import routing_pb2 as payera_dot_gateway_dot_v1_dot_routing__pb2
 from payera.options.v1 import options_pb2 as payera_dot_options_dot_v1_dot_options__pb2
 from payera.types.v1 import money_pb2 as payera_dot_types_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'payera/gateway/v1/payment_service.proto\x12\x11payera.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/gateway/v1/payment.proto\x1a\x1fpayera/options/v1/options.proto\x1a\x1bpayera/types/v1/money.proto\"\xd5\x03\n\x14\x43reatePaymentRequest\x12.\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x16.payera.types.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12H\n\x0e\x63\x61pture_method\x18\x03 \x01(\x0e\x32&.payera.gateway.v1.CaptureMethod.ValueB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\x12merchant_reference\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1d\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12`\n\x08metadata\x18\x06 \x03(\x0b\x32\x35.payera.gateway.v1.CreatePaymentRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x32\"\x06r\x04\x10\x01\x18(*\x05r\x03\x18\xf4\x03\x12>\n\x14statement_descriptor\x18\x07 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Za-z0-9 .,\'*-]{0,22}$\x12\x12\n\nstore_card\x18\x08 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"2\n\x11GetPaymentRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xbf\x02\n\x13ListPaymentsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12;\n\x06status\x18\x03 \x01(\x0e\x32!.payera.gateway.v1.Payment.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\x12merchant_reference\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12&\n\x08\x63urrency\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([A-Z]{3})?$\x12\x30\n\x0c\x63reated_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x14ListPaymentsResponse\x12,\n\x08payments\x18\x01 \x03(\x0b\x32\x1a.payera.gateway.v1.Payment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x84\x01\n\x15\x43\x61pturePaymentRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12#\n\x06\x61mount\x18\x02 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\xff\x9f\x94\xa5\x8d\x1d \x00H\x00\x88\x01\x01\x12\x12\n\x05\x66inal\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\t\n\x07_amountB\x08\n\x06_final\"3\n\x12VoidPaymentRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"~\n\x13\x43reateRefundRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12#\n\x06\x61mount\x18\x02 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\xff\x9f\x94\xa5\x8d\x1d \x00H\x00\x88\x01\x01\x12\x18\n\x06reason\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x42\t\n\x07_amount\"0\n\x10GetRefundRequest\x12\x1c\n\trefund_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"k\n\x12ListRefundsRequest\x12\x1b\n\npayment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"Z\n\x13ListRefundsResponse\x12*\n\x07refunds\x18\x01 \x03(\x0b\x32\x19.payera.gateway.v1.Refund\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xbb\t\n\x0ePaymentService\x12\x86\x01\n\rCreatePayment\x12\'.payera.gateway.v1.CreatePaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"0\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/payments:\x01*\x12\x88\x01\n\nGetPayment\x12$.payera.gateway.v1.GetPaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"8\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x12\x8c\x01\n\x0cListPayments\x12&.payera.gateway.v1.ListPaymentsRequest\x1a\'.payera.gateway.v1.ListPaymentsResponse\"+\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/payments\x12\x9d\x01\n\x0e\x43\x61pturePayment\x12(.payera.gateway.v1.CapturePaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"E\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02&\"!/v1/payments/{payment_id}:capture:\x01*\x12\x94\x01\n\x0bVoidPayment\x12%.payera.gateway.v1.VoidPaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"B\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02#\"\x1e/v1/payments/{payment_id}:void:\x01*\x12\x98\x01\n\x0c\x43reateRefund\x12&.payera.gateway.v1.CreateRefundRequest\x1a\x19.payera.gateway.v1.Refund\"E\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02&\"!/v1/payments/{payment_id}/refunds:\x01*\x12\x83\x01\n\tGetRefund\x12#.payera.gateway.v1.GetRefundRequest\x1a\x19.payera.gateway.v1.Refund\"6\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/refunds/{refund_id}\x12\xad\x01\n\x0bListRefunds\x12%.payera.gateway.v1.ListRefundsRequest\x1a&.payera.gateway.v1.ListRefundsResponse\"O\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x32\x12\x0b/v1/refundsZ#\x12!/v1/payments/{payment_id}/refundsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'payera/gateway/v1/payment_service.proto\x12\x11payera.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/gateway/v1/payment.proto\x1a\x1fpayera/gateway/v1/routing.proto\x1a\x1fpayera/options/v1/options.proto\x1a\x1bpayera/types/v1/money.proto\"\xd5\x03\n\x14\x43reatePaymentRequest\x12.\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x16.payera.types.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05token\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12H\n\x0e\x63\x61pture_method\x18\x03 \x01(\x0e\x32&.payera.gateway.v1.CaptureMethod.ValueB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\x12merchant_reference\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1d\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12`\n\x08metadata\x18\x06 \x03(\x0b\x32\x35.payera.gateway.v1.CreatePaymentRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x32\"\x06r\x04\x10\x01\x18(*\x05r\x03\x18\xf4\x03\x12>\n\x14statement_descriptor\x18\x07 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Za-z0-9 .,\'*-]{0,22}$\x12\x12\n\nstore_card\x18\x08 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"2\n\x11GetPaymentRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x15\x45xplainRoutingRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xbf\x02\n\x13ListPaymentsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12;\n\x06status\x18\x03 \x01(\x0e\x32!.payera.gateway.v1.Payment.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\x12merchant_reference\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12&\n\x08\x63urrency\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([A-Z]{3})?$\x12\x30\n\x0c\x63reated_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x14ListPaymentsResponse\x12,\n\x08payments\x18\x01 \x03(\x0b\x32\x1a.payera.gateway.v1.Payment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x84\x01\n\x15\x43\x61pturePaymentRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12#\n\x06\x61mount\x18\x02 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\xff\x9f\x94\xa5\x8d\x1d \x00H\x00\x88\x01\x01\x12\x12\n\x05\x66inal\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\t\n\x07_amountB\x08\n\x06_final\"3\n\x12VoidPaymentRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"~\n\x13\x43reateRefundRequest\x12\x1d\n\npayment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12#\n\x06\x61mount\x18\x02 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\xff\x9f\x94\xa5\x8d\x1d \x00H\x00\x88\x01\x01\x12\x18\n\x06reason\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x42\t\n\x07_amount\"0\n\x10GetRefundRequest\x12\x1c\n\trefund_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"k\n\x12ListRefundsRequest\x12\x1b\n\npayment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"Z\n\x13ListRefundsResponse\x12*\n\x07refunds\x18\x01 \x03(\x0b\x32\x19.payera.gateway.v1.Refund\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xdd\n\n\x0ePaymentService\x12\x86\x01\n\rCreatePayment\x12\'.payera.gateway.v1.CreatePaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"0\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/payments:\x01*\x12\x88\x01\n\nGetPayment\x12$.payera.gateway.v1.GetPaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"8\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x12\x9f\x01\n\x0e\x45xplainRouting\x12(.payera.gateway.v1.ExplainRoutingRequest\x1a!.payera.gateway.v1.PaymentRouting\"@\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02#\x12!/v1/payments/{payment_id}/routing\x12\x8c\x01\n\x0cListPayments\x12&.payera.gateway.v1.ListPaymentsRequest\x1a\'.payera.gateway.v1.ListPaymentsResponse\"+\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/payments\x12\x9d\x01\n\x0e\x43\x61pturePayment\x12(.payera.gateway.v1.CapturePaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"E\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02&\"!/v1/payments/{payment_id}:capture:\x01*\x12\x94\x01\n\x0bVoidPayment\x12%.payera.gateway.v1.VoidPaymentRequest\x1a\x1a.payera.gateway.v1.Payment\"B\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02#\"\x1e/v1/payments/{payment_id}:void:\x01*\x12\x98\x01\n\x0c\x43reateRefund\x12&.payera.gateway.v1.CreateRefundRequest\x1a\x19.payera.gateway.v1.Refund\"E\xca\xda\x18\x15\n\x05\x65nvoy\n\x08operator\x10\x02\x18\x01\x82\xd3\xe4\x93\x02&\"!/v1/payments/{payment_id}/refunds:\x01*\x12\x83\x01\n\tGetRefund\x12#.payera.gateway.v1.GetRefundRequest\x1a\x19.payera.gateway.v1.Refund\"6\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/refunds/{refund_id}\x12\xad\x01\n\x0bListRefunds\x12%.payera.gateway.v1.ListRefundsRequest\x1a&.payera.gateway.v1.ListRefundsResponse\"O\xca\xda\x18\x13\n\x05\x65nvoy\n\x08operator\x10\x02\x82\xd3\xe4\x93\x02\x32\x12\x0b/v1/refundsZ#\x12!/v1/payments/{payment_id}/refundsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +56,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPAYMENTREQUEST'].fields_by_name['statement_descriptor']._serialized_options = b'\272H\035r\0332\031^[A-Za-z0-9 .,\'*-]{0,22}$'
   _globals['_GETPAYMENTREQUEST'].fields_by_name['payment_id']._loaded_options = None
   _globals['_GETPAYMENTREQUEST'].fields_by_name['payment_id']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_EXPLAINROUTINGREQUEST'].fields_by_name['payment_id']._loaded_options = None
+  _globals['_EXPLAINROUTINGREQUEST'].fields_by_name['payment_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTPAYMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -89,6 +92,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTSERVICE'].methods_by_name['CreatePayment']._serialized_options = b'\312\332\030\025\n\005envoy\n\010operator\020\002\030\001\202\323\344\223\002\021\"\014/v1/payments:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['GetPayment']._loaded_options = None
   _globals['_PAYMENTSERVICE'].methods_by_name['GetPayment']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\002\202\323\344\223\002\033\022\031/v1/payments/{payment_id}'
+  _globals['_PAYMENTSERVICE'].methods_by_name['ExplainRouting']._loaded_options = None
+  _globals['_PAYMENTSERVICE'].methods_by_name['ExplainRouting']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\002\202\323\344\223\002#\022!/v1/payments/{payment_id}/routing'
   _globals['_PAYMENTSERVICE'].methods_by_name['ListPayments']._loaded_options = None
   _globals['_PAYMENTSERVICE'].methods_by_name['ListPayments']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\002\202\323\344\223\002\016\022\014/v1/payments'
   _globals['_PAYMENTSERVICE'].methods_by_name['CapturePayment']._loaded_options = None
@@ -101,28 +106,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTSERVICE'].methods_by_name['GetRefund']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\002\202\323\344\223\002\031\022\027/v1/refunds/{refund_id}'
   _globals['_PAYMENTSERVICE'].methods_by_name['ListRefunds']._loaded_options = None
   _globals['_PAYMENTSERVICE'].methods_by_name['ListRefunds']._serialized_options = b'\312\332\030\023\n\005envoy\n\010operator\020\002\202\323\344\223\0022\022\013/v1/refundsZ#\022!/v1/payments/{payment_id}/refunds'
-  _globals['_CREATEPAYMENTREQUEST']._serialized_start=250
-  _globals['_CREATEPAYMENTREQUEST']._serialized_end=719
-  _globals['_CREATEPAYMENTREQUEST_METADATAENTRY']._serialized_start=672
-  _globals['_CREATEPAYMENTREQUEST_METADATAENTRY']._serialized_end=719
-  _globals['_GETPAYMENTREQUEST']._serialized_start=721
-  _globals['_GETPAYMENTREQUEST']._serialized_end=771
-  _globals['_LISTPAYMENTSREQUEST']._serialized_start=774
-  _globals['_LISTPAYMENTSREQUEST']._serialized_end=1093
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=1095
-  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=1188
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=1191
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1323
-  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1325
-  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1376
-  _globals['_CREATEREFUNDREQUEST']._serialized_start=1378
-  _globals['_CREATEREFUNDREQUEST']._serialized_end=1504
-  _globals['_GETREFUNDREQUEST']._serialized_start=1506
-  _globals['_GETREFUNDREQUEST']._serialized_end=1554
-  _globals['_LISTREFUNDSREQUEST']._serialized_start=1556
-  _globals['_LISTREFUNDSREQUEST']._serialized_end=1663
-  _globals['_LISTREFUNDSRESPONSE']._serialized_start=1665
-  _globals['_LISTREFUNDSRESPONSE']._serialized_end=1755
-  _globals['_PAYMENTSERVICE']._serialized_start=1758
-  _globals['_PAYMENTSERVICE']._serialized_end=2969
+  _globals['_CREATEPAYMENTREQUEST']._serialized_start=283
+  _globals['_CREATEPAYMENTREQUEST']._serialized_end=752
+  _globals['_CREATEPAYMENTREQUEST_METADATAENTRY']._serialized_start=705
+  _globals['_CREATEPAYMENTREQUEST_METADATAENTRY']._serialized_end=752
+  _globals['_GETPAYMENTREQUEST']._serialized_start=754
+  _globals['_GETPAYMENTREQUEST']._serialized_end=804
+  _globals['_EXPLAINROUTINGREQUEST']._serialized_start=806
+  _globals['_EXPLAINROUTINGREQUEST']._serialized_end=860
+  _globals['_LISTPAYMENTSREQUEST']._serialized_start=863
+  _globals['_LISTPAYMENTSREQUEST']._serialized_end=1182
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_start=1184
+  _globals['_LISTPAYMENTSRESPONSE']._serialized_end=1277
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=1280
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1412
+  _globals['_VOIDPAYMENTREQUEST']._serialized_start=1414
+  _globals['_VOIDPAYMENTREQUEST']._serialized_end=1465
+  _globals['_CREATEREFUNDREQUEST']._serialized_start=1467
+  _globals['_CREATEREFUNDREQUEST']._serialized_end=1593
+  _globals['_GETREFUNDREQUEST']._serialized_start=1595
+  _globals['_GETREFUNDREQUEST']._serialized_end=1643
+  _globals['_LISTREFUNDSREQUEST']._serialized_start=1645
+  _globals['_LISTREFUNDSREQUEST']._serialized_end=1752
+  _globals['_LISTREFUNDSRESPONSE']._serialized_start=1754
+  _globals['_LISTREFUNDSRESPONSE']._serialized_end=1844
+  _globals['_PAYMENTSERVICE']._serialized_start=1847
+  _globals['_PAYMENTSERVICE']._serialized_end=3220
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ from buf.validate import validate_pb2 as _validate_pb2
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from payera.gateway.v1 import payment_pb2 as _payment_pb2
+from payera.gateway.v1 import routing_pb2 as _routing_pb2
 from payera.options.v1 import options_pb2 as _options_pb2
 from payera.types.v1 import money_pb2 as _money_pb2
 from google.protobuf.internal import containers as _containers
@@ -42,6 +43,12 @@ class CreatePaymentRequest(_message.Message):
     def __init__(self, amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., token: _Optional[str] = ..., capture_method: _Optional[_Union[_payment_pb2.CaptureMethod.Value, str]] = ..., merchant_reference: _Optional[str] = ..., description: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., statement_descriptor: _Optional[str] = ..., store_card: _Optional[bool] = ...) -> None: ...
 
 class GetPaymentRequest(_message.Message):
+    __slots__ = ("payment_id",)
+    PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    payment_id: str
+    def __init__(self, payment_id: _Optional[str] = ...) -> None: ...
+
+class ExplainRoutingRequest(_message.Message):
     __slots__ = ("payment_id",)
     PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
     payment_id: str

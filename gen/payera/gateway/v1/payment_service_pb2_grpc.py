@@ -5,6 +5,7 @@ import warnings
 
 from payera.gateway.v1 import payment_pb2 as payera_dot_gateway_dot_v1_dot_payment__pb2
 from payera.gateway.v1 import payment_service_pb2 as payera_dot_gateway_dot_v1_dot_payment__service__pb2
+from payera.gateway.v1 import routing_pb2 as payera_dot_gateway_dot_v1_dot_routing__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -45,6 +46,11 @@ class PaymentServiceStub:
                 '/payera.gateway.v1.PaymentService/GetPayment',
                 request_serializer=payera_dot_gateway_dot_v1_dot_payment__service__pb2.GetPaymentRequest.SerializeToString,
                 response_deserializer=payera_dot_gateway_dot_v1_dot_payment__pb2.Payment.FromString,
+                _registered_method=True)
+        self.ExplainRouting = channel.unary_unary(
+                '/payera.gateway.v1.PaymentService/ExplainRouting',
+                request_serializer=payera_dot_gateway_dot_v1_dot_payment__service__pb2.ExplainRoutingRequest.SerializeToString,
+                response_deserializer=payera_dot_gateway_dot_v1_dot_routing__pb2.PaymentRouting.FromString,
                 _registered_method=True)
         self.ListPayments = channel.unary_unary(
                 '/payera.gateway.v1.PaymentService/ListPayments',
@@ -92,6 +98,13 @@ class PaymentServiceServicer:
 
     def GetPayment(self, request, context):
         """Reads one payment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainRouting(self, request, context):
+        """Explains why a payment went to the PSP accounts it went to: the decision, and what became of each account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,6 +164,11 @@ def add_PaymentServiceServicer_to_server(servicer, server):
                     servicer.GetPayment,
                     request_deserializer=payera_dot_gateway_dot_v1_dot_payment__service__pb2.GetPaymentRequest.FromString,
                     response_serializer=payera_dot_gateway_dot_v1_dot_payment__pb2.Payment.SerializeToString,
+            ),
+            'ExplainRouting': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainRouting,
+                    request_deserializer=payera_dot_gateway_dot_v1_dot_payment__service__pb2.ExplainRoutingRequest.FromString,
+                    response_serializer=payera_dot_gateway_dot_v1_dot_routing__pb2.PaymentRouting.SerializeToString,
             ),
             'ListPayments': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPayments,
@@ -238,6 +256,33 @@ class PaymentService:
             '/payera.gateway.v1.PaymentService/GetPayment',
             payera_dot_gateway_dot_v1_dot_payment__service__pb2.GetPaymentRequest.SerializeToString,
             payera_dot_gateway_dot_v1_dot_payment__pb2.Payment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainRouting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.gateway.v1.PaymentService/ExplainRouting',
+            payera_dot_gateway_dot_v1_dot_payment__service__pb2.ExplainRoutingRequest.SerializeToString,
+            payera_dot_gateway_dot_v1_dot_routing__pb2.PaymentRouting.FromString,
             options,
             channel_credentials,
             insecure,

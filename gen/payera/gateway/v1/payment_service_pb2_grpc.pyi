@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from payera.gateway.v1 import payment_pb2 as _payment_pb2
 from payera.gateway.v1 import payment_service_pb2 as _payment_service_pb2
+from payera.gateway.v1 import routing_pb2 as _routing_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -40,6 +41,8 @@ class PaymentServiceStub:
     """
     GetPayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.GetPaymentRequest, _payment_pb2.Payment]
     """Reads one payment."""
+    ExplainRouting: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ExplainRoutingRequest, _routing_pb2.PaymentRouting]
+    """Explains why a payment went to the PSP accounts it went to: the decision, and what became of each account."""
     ListPayments: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentsRequest, _payment_service_pb2.ListPaymentsResponse]
     """Lists payments, newest first."""
     CapturePayment: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.CapturePaymentRequest, _payment_pb2.Payment]
@@ -64,6 +67,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     """
     GetPayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.GetPaymentRequest, _payment_pb2.Payment]  # type: ignore[assignment]
     """Reads one payment."""
+    ExplainRouting: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ExplainRoutingRequest, _routing_pb2.PaymentRouting]  # type: ignore[assignment]
+    """Explains why a payment went to the PSP accounts it went to: the decision, and what became of each account."""
     ListPayments: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentsRequest, _payment_service_pb2.ListPaymentsResponse]  # type: ignore[assignment]
     """Lists payments, newest first."""
     CapturePayment: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.CapturePaymentRequest, _payment_pb2.Payment]  # type: ignore[assignment]
@@ -97,6 +102,14 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payment_pb2.Payment, _abc.Awaitable[_payment_pb2.Payment]]:
         """Reads one payment."""
+
+    @_abc_1.abstractmethod
+    def ExplainRouting(
+        self,
+        request: _payment_service_pb2.ExplainRoutingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.PaymentRouting, _abc.Awaitable[_routing_pb2.PaymentRouting]]:
+        """Explains why a payment went to the PSP accounts it went to: the decision, and what became of each account."""
 
     @_abc_1.abstractmethod
     def ListPayments(

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from payera.options.v1 import options_pb2 as payera_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n payera/keys/v1/key_service.proto\x12\x0epayera.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fpayera/options/v1/options.proto\"/\n\x10LookUpKeyRequest\x12\x1b\n\nkey_sha256\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\xef\x01\n\x11LookUpKeyResponse\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.payera.keys.v1.LookUpKeyResponse.State\x12\x13\n\x0bmerchant_id\x18\x02 \x01(\t\x12*\n\x05scope\x18\x03 \x01(\x0e\x32\x1b.payera.options.v1.KeyScope\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12\x0c\n\x04live\x18\x05 \x01(\x08\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_REVOKED\x10\x02\x32\x7f\n\nKeyService\x12q\n\tLookUpKey\x12 .payera.keys.v1.LookUpKeyRequest\x1a!.payera.keys.v1.LookUpKeyResponse\"\x1f\xca\xda\x18\x1b\n\x0epsp_connectors\n\tvault_svcb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n payera/keys/v1/key_service.proto\x12\x0epayera.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fpayera/options/v1/options.proto\"/\n\x10LookUpKeyRequest\x12\x1b\n\nkey_sha256\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\xef\x01\n\x11LookUpKeyResponse\x12\x36\n\x05state\x18\x01 \x01(\x0e\x32\'.payera.keys.v1.LookUpKeyResponse.State\x12\x13\n\x0bmerchant_id\x18\x02 \x01(\t\x12*\n\x05scope\x18\x03 \x01(\x0e\x32\x1b.payera.options.v1.KeyScope\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12\x0c\n\x04live\x18\x05 \x01(\x08\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_REVOKED\x10\x02\x32\x8b\x01\n\nKeyService\x12}\n\tLookUpKey\x12 .payera.keys.v1.LookUpKeyRequest\x1a!.payera.keys.v1.LookUpKeyResponse\"+\xca\xda\x18\'\n\x0epsp_connectors\n\nrouter_svc\n\tvault_svcb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOOKUPKEYREQUEST'].fields_by_name['key_sha256']._loaded_options = None
   _globals['_LOOKUPKEYREQUEST'].fields_by_name['key_sha256']._serialized_options = b'\272H\004z\002h '
   _globals['_KEYSERVICE'].methods_by_name['LookUpKey']._loaded_options = None
-  _globals['_KEYSERVICE'].methods_by_name['LookUpKey']._serialized_options = b'\312\332\030\033\n\016psp_connectors\n\tvault_svc'
+  _globals['_KEYSERVICE'].methods_by_name['LookUpKey']._serialized_options = b'\312\332\030\'\n\016psp_connectors\n\nrouter_svc\n\tvault_svc'
   _globals['_LOOKUPKEYREQUEST']._serialized_start=114
   _globals['_LOOKUPKEYREQUEST']._serialized_end=161
   _globals['_LOOKUPKEYRESPONSE']._serialized_start=164
   _globals['_LOOKUPKEYRESPONSE']._serialized_end=403
   _globals['_LOOKUPKEYRESPONSE_STATE']._serialized_start=336
   _globals['_LOOKUPKEYRESPONSE_STATE']._serialized_end=403
-  _globals['_KEYSERVICE']._serialized_start=405
-  _globals['_KEYSERVICE']._serialized_end=532
+  _globals['_KEYSERVICE']._serialized_start=406
+  _globals['_KEYSERVICE']._serialized_end=545
 # @@protoc_insertion_point(module_scope)

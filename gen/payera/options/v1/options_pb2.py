@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpayera/options/v1/options.proto\x12\x11payera.options.v1\x1a google/protobuf/descriptor.proto\"]\n\x06\x41\x63\x63\x65ss\x12\x0f\n\x07\x63\x61llers\x18\x01 \x03(\t\x12.\n\tkey_scope\x18\x02 \x01(\x0e\x32\x1b.payera.options.v1.KeyScope\x12\x12\n\nidempotent\x18\x03 \x01(\x08\"l\n\x0e\x43\x61talogueEntry\x12\x11\n\tgrpc_code\x18\x01 \x01(\t\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\x12\x11\n\tretryable\x18\x05 \x01(\x08*n\n\x08KeyScope\x12\x19\n\x15KEY_SCOPE_UNSPECIFIED\x10\x00\x12\x19\n\x15KEY_SCOPE_PUBLISHABLE\x10\x01\x12\x14\n\x10KEY_SCOPE_SECRET\x10\x02\x12\x16\n\x12KEY_SCOPE_OPERATOR\x10\x03:K\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xa9\x8b\x03 \x01(\x0b\x32\x19.payera.options.v1.Access:Y\n\tcatalogue\x12!.google.protobuf.EnumValueOptions\x18\xaa\x8b\x03 \x01(\x0b\x32!.payera.options.v1.CatalogueEntryb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpayera/options/v1/options.proto\x12\x11payera.options.v1\x1a google/protobuf/descriptor.proto\"p\n\x06\x41\x63\x63\x65ss\x12\x0f\n\x07\x63\x61llers\x18\x01 \x03(\t\x12.\n\tkey_scope\x18\x02 \x01(\x0e\x32\x1b.payera.options.v1.KeyScope\x12\x12\n\nidempotent\x18\x03 \x01(\x08\x12\x11\n\toperators\x18\x04 \x01(\x08\"l\n\x0e\x43\x61talogueEntry\x12\x11\n\tgrpc_code\x18\x01 \x01(\t\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\x12\x11\n\tretryable\x18\x05 \x01(\x08*n\n\x08KeyScope\x12\x19\n\x15KEY_SCOPE_UNSPECIFIED\x10\x00\x12\x19\n\x15KEY_SCOPE_PUBLISHABLE\x10\x01\x12\x14\n\x10KEY_SCOPE_SECRET\x10\x02\x12\x16\n\x12KEY_SCOPE_OPERATOR\x10\x03:K\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xa9\x8b\x03 \x01(\x0b\x32\x19.payera.options.v1.Access:Y\n\tcatalogue\x12!.google.protobuf.EnumValueOptions\x18\xaa\x8b\x03 \x01(\x0b\x32!.payera.options.v1.CatalogueEntryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'payera.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KEYSCOPE']._serialized_start=293
-  _globals['_KEYSCOPE']._serialized_end=403
+  _globals['_KEYSCOPE']._serialized_start=312
+  _globals['_KEYSCOPE']._serialized_end=422
   _globals['_ACCESS']._serialized_start=88
-  _globals['_ACCESS']._serialized_end=181
-  _globals['_CATALOGUEENTRY']._serialized_start=183
-  _globals['_CATALOGUEENTRY']._serialized_end=291
+  _globals['_ACCESS']._serialized_end=200
+  _globals['_CATALOGUEENTRY']._serialized_start=202
+  _globals['_CATALOGUEENTRY']._serialized_end=310
 # @@protoc_insertion_point(module_scope)

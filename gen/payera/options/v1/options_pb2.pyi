@@ -24,14 +24,16 @@ CATALOGUE_FIELD_NUMBER: _ClassVar[int]
 catalogue: _descriptor.FieldDescriptor
 
 class Access(_message.Message):
-    __slots__ = ("callers", "key_scope", "idempotent")
+    __slots__ = ("callers", "key_scope", "idempotent", "operators")
     CALLERS_FIELD_NUMBER: _ClassVar[int]
     KEY_SCOPE_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    OPERATORS_FIELD_NUMBER: _ClassVar[int]
     callers: _containers.RepeatedScalarFieldContainer[str]
     key_scope: KeyScope
     idempotent: bool
-    def __init__(self, callers: _Optional[_Iterable[str]] = ..., key_scope: _Optional[_Union[KeyScope, str]] = ..., idempotent: _Optional[bool] = ...) -> None: ...
+    operators: bool
+    def __init__(self, callers: _Optional[_Iterable[str]] = ..., key_scope: _Optional[_Union[KeyScope, str]] = ..., idempotent: _Optional[bool] = ..., operators: _Optional[bool] = ...) -> None: ...
 
 class CatalogueEntry(_message.Message):
     __slots__ = ("grpc_code", "http_status", "message", "remedy", "retryable")

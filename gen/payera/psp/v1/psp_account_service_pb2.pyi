@@ -4,6 +4,7 @@ from buf.validate import validate_pb2 as _validate_pb2
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from payera.options.v1 import options_pb2 as _options_pb2
+from payera.psp.v1 import psp_fees_pb2 as _psp_fees_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -71,12 +72,16 @@ class PspAccountLimits(_message.Message):
     def __init__(self, concurrent_calls: _Optional[int] = ..., calls_per_second: _Optional[int] = ...) -> None: ...
 
 class FeeSchedule(_message.Message):
-    __slots__ = ("basis_points", "fixed_fees")
+    __slots__ = ("basis_points", "fixed_fees", "scheme_fees", "cross_border_fee")
     BASIS_POINTS_FIELD_NUMBER: _ClassVar[int]
     FIXED_FEES_FIELD_NUMBER: _ClassVar[int]
+    SCHEME_FEES_FIELD_NUMBER: _ClassVar[int]
+    CROSS_BORDER_FEE_FIELD_NUMBER: _ClassVar[int]
     basis_points: int
     fixed_fees: _containers.RepeatedCompositeFieldContainer[FixedFee]
-    def __init__(self, basis_points: _Optional[int] = ..., fixed_fees: _Optional[_Iterable[_Union[FixedFee, _Mapping]]] = ...) -> None: ...
+    scheme_fees: _containers.RepeatedCompositeFieldContainer[_psp_fees_pb2.SchemeFee]
+    cross_border_fee: _psp_fees_pb2.CrossBorderFee
+    def __init__(self, basis_points: _Optional[int] = ..., fixed_fees: _Optional[_Iterable[_Union[FixedFee, _Mapping]]] = ..., scheme_fees: _Optional[_Iterable[_Union[_psp_fees_pb2.SchemeFee, _Mapping]]] = ..., cross_border_fee: _Optional[_Union[_psp_fees_pb2.CrossBorderFee, _Mapping]] = ...) -> None: ...
 
 class FixedFee(_message.Message):
     __slots__ = ("currency", "minor_units")

@@ -1,4 +1,4 @@
-"""The clients of connectors, router and vault against real servers over mutual TLS."""
+"""The clients of connectors and vault against real servers over mutual TLS."""
 
 import asyncio
 import socket
@@ -13,20 +13,19 @@ from payera.connectors.v1 import connector_service_pb2 as connectors_pb2
 from payera.types.v1 import outcome_pb2
 
 from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
-from gateway_svc.adapters.router.router import GrpcRouter
 from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
 from gateway_svc.application.ports import DescribedToken, TokenToKeep
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import (
     Attempt,
     AttemptStatus,
-    Candidate,
     CaptureMethod,
     Modification,
     ModificationKind,
     ModificationStatus,
     Payment,
     PaymentStatus,
+    ThreeDsPreference,
 )
 from mesh.channels import open_channel
 from mesh.identifiers import psp_idempotency_key
@@ -35,10 +34,8 @@ from mesh.refusal import Refusal
 from tests.fakes.gateway.peers import CARD
 from tests.fakes.gateway.servers import (
     ScriptedConnectors,
-    ScriptedRouter,
     ScriptedVault,
     connectors_server,
-    router_server,
     vault_server,
 )
 from tests.support.mesh_services import free_port, write_identities
@@ -133,6 +130,25 @@ async def test_an_authorization_says_whether_the_code_is_required(
         (code_required, False),
         (code_required, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("preference", "sent"),
+    [
+        (ThreeDsPreference.CHALLENGE, connectors_pb2.THREE_DS_PREFERENCE_CHALLENGE),
+        (ThreeDsPreference.SKIP, connectors_pb2.THREE_DS_PREFERENCE_SKIP),
+    ],
+)
+async def test_what_a_rule_says_of_3d_secure_goes_along_with_every_try(
+    client: GrpcPspConnectors, script: ScriptedConnectors, preference: ThreeDsPreference, sent: int
+) -> None:
+    for repetition in (False, True):
+        await client.authorize(
+            replace(PAYMENT, three_ds_preference=preference), ATTEMPT, timeout_ms=5000, repetition=repetition
+        )
+    assert [request.details.three_ds_preference for request in script.requests] == [sent, sent]
+    await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000)
+    assert not script.requests[-1].HasField("details")
 
 
 async def test_modifications_carry_what_each_kind_needs(client: GrpcPspConnectors, script: ScriptedConnectors) -> None:
@@ -285,7 +301,18 @@ async def test_without_a_connection_nothing_is_sent(identities: Path) -> None:
         expected = Outcome(OutcomeKind.NOT_SENT, code="connectors_unavailable")
         assert await client.authorize(PAYMENT, ATTEMPT, timeout_ms=5000) == expected
         assert await client.modify(modification(ModificationKind.CAPTURE), timeout_ms=5000) == expected
-        assert (await client.ask_attempt(PAYMENT, ATTEMPT, timeout_ms=5000)).kind is OutcomeKind.UNKNOWN
+
+
+async def test_without_a_connection_nothing_is_asked(identities: Path) -> None:
+    async with channel_to(f"127.0.0.1:{free_port()}", identities) as channel:
+        client = GrpcPspConnectors(channel, connect_patience_ms=50)
+        for ask in (
+            client.ask_attempt(PAYMENT, ATTEMPT, timeout_ms=5000),
+            client.ask_modification(modification(ModificationKind.REFUND), timeout_ms=5000),
+        ):
+            with pytest.raises(Refusal) as caught:
+                await ask
+            assert caught.value.reason is Reason.UNAVAILABLE
 
 
 async def test_a_server_that_takes_connections_and_says_nothing_was_not_sent_anything(identities: Path) -> None:
@@ -307,51 +334,6 @@ async def test_a_peer_that_comes_back_is_used_again(identities: Path, script: Sc
             patient = GrpcPspConnectors(channel, connect_patience_ms=20_000)
             outcome = await patient.authorize(PAYMENT, ATTEMPT, timeout_ms=20_000)
     assert outcome.kind is OutcomeKind.APPROVED
-
-
-async def route(channel: grpc.aio.Channel) -> Any:
-    return await GrpcRouter(channel).route(
-        merchant_id="mer_1", payment_id="pay_1", amount=1050, currency="EUR", card=CARD
-    )
-
-
-async def test_the_router_is_told_the_payment_and_gives_the_eligible_accounts(identities: Path) -> None:
-    router = ScriptedRouter([("psp_a", True, "first"), ("psp_x", False, "no yen"), ("psp_b", True, "second")])
-    async with router_server(identities, router) as address, channel_to(address, identities, "router_svc") as channel:
-        assert await route(channel) == [Candidate("psp_a", "first"), Candidate("psp_b", "second")]
-    [request] = router.requests
-    assert (request.merchant_id, request.payment_id) == ("mer_1", "pay_1")
-    assert (request.amount.value, request.amount.currency, request.card.brand) == (1050, "EUR", "visa")
-
-
-@pytest.mark.parametrize(
-    ("router", "reason", "detail"),
-    [
-        (ScriptedRouter([]), Reason.NO_ELIGIBLE_ACCOUNT, "no PSP accounts"),
-        (ScriptedRouter([("psp_a", False, "no yen")]), Reason.NO_ELIGIBLE_ACCOUNT, "psp_a: no yen"),
-        (
-            ScriptedRouter(refusal=Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail="none at all")),
-            Reason.NO_ELIGIBLE_ACCOUNT,
-            "none at all",
-        ),
-        (ScriptedRouter(refusal=Refusal(Reason.INTERNAL)), Reason.UNAVAILABLE, ""),
-    ],
-)
-async def test_a_router_without_an_account_tells_why(
-    identities: Path, router: ScriptedRouter, reason: Reason, detail: str
-) -> None:
-    async with router_server(identities, router) as address, channel_to(address, identities, "router_svc") as channel:
-        with pytest.raises(Refusal) as caught:
-            await route(channel)
-    assert caught.value.reason is reason
-    assert detail in caught.value.metadata.get("detail", "")
-
-
-async def test_a_router_that_is_away_is_unavailable(identities: Path) -> None:
-    async with channel_to(f"127.0.0.1:{free_port()}", identities, "router_svc") as channel:
-        with pytest.raises(Refusal) as caught:
-            await route(channel)
-    assert caught.value.reason is Reason.UNAVAILABLE
 
 
 async def test_the_vault_tells_what_may_be_shown_of_a_card(identities: Path) -> None:

@@ -30,8 +30,8 @@ async def test_an_approved_payment_is_begun_sent_and_recorded_once(rig: Rig) -> 
     assert (answer.view["status"], answer.replayed) == ("SUCCEEDED", False)
     assert rig.store.calls == ["begin_payment", "record_attempt"]
     assert rig.connectors.sent == [("authorize", f"{rig.only_payment}_1")]
-    assert rig.router.asked[0]["payment_id"] == rig.only_payment
-    assert rig.router.asked[0]["merchant_id"] == MERCHANT
+    assert rig.router.asked[0].payment_id == rig.only_payment
+    assert rig.router.asked[0].merchant_id == MERCHANT
     assert rig.durable.handed_over == []
     assert answer.view == await rig.store.get_payment(MERCHANT, rig.only_payment)
 

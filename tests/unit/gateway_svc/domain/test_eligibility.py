@@ -1,12 +1,19 @@
-"""Accounts that can't take a payment are left out; what nothing is known of stays."""
+"""Accounts that can't take a payment are not used, with the reason; what nothing is known of stays."""
+
+from dataclasses import replace
 
 import pytest
 
-from gateway_svc.domain.eligibility import AccountTakes, Charge, fitting
-from gateway_svc.domain.payment import Candidate
+from gateway_svc.domain.eligibility import AccountTakes, Charge, second_look
+from gateway_svc.domain.routing import RoutedAccount, RouteDecision
 
 CHARGE = Charge("mer_1", 1050, "EUR", "visa")
-CANDIDATES = (Candidate("psp_a", "first"), Candidate("psp_b", "second"), Candidate("psp_c", "third"))
+FIRST, SECOND, THIRD = (
+    RoutedAccount(account, eligible=True, reason=reason, approval_ppm=900_000)
+    for account, reason in (("psp_a", "first"), ("psp_b", "second"), ("psp_c", "third"))
+)
+NO_YEN = RoutedAccount("psp_d", eligible=False, reason="no yen")
+DECISION = RouteDecision((FIRST, SECOND, THIRD, NO_YEN), rule="euro")
 
 
 @pytest.mark.parametrize(
@@ -19,7 +26,7 @@ CANDIDATES = (Candidate("psp_a", "first"), Candidate("psp_b", "second"), Candida
     ],
 )
 def test_an_account_that_takes_the_payment_keeps_its_place(takes: AccountTakes) -> None:
-    assert fitting(CANDIDATES, {"psp_b": takes}, CHARGE) == (list(CANDIDATES), "")
+    assert second_look(DECISION, {"psp_b": takes}, CHARGE) == DECISION
 
 
 @pytest.mark.parametrize(
@@ -33,12 +40,20 @@ def test_an_account_that_takes_the_payment_keeps_its_place(takes: AccountTakes) 
         (AccountTakes(limits={"EUR": (1, 1049)}), "the amount is outside its limits"),
     ],
 )
-def test_an_account_that_can_not_take_the_payment_is_left_out_with_its_reason(takes: AccountTakes, reason: str) -> None:
-    kept, told = fitting(CANDIDATES, {"psp_b": takes}, CHARGE)
-    assert [candidate.account for candidate in kept] == ["psp_a", "psp_c"]
-    assert told == f"psp_b: {reason}"
+def test_an_account_that_can_not_take_the_payment_is_not_used_and_the_reason_stays(
+    takes: AccountTakes, reason: str
+) -> None:
+    looked_at = second_look(DECISION, {"psp_b": takes}, CHARGE)
+    assert [candidate.account for candidate in looked_at.to_try()] == ["psp_a", "psp_c"]
+    left_out = replace(SECOND, eligible=False, reason=reason)
+    assert looked_at == replace(DECISION, candidates=(FIRST, THIRD, left_out, NO_YEN))
+
+
+def test_why_the_router_does_not_use_an_account_stays() -> None:
+    looked_at = second_look(DECISION, {"psp_d": AccountTakes(disabled=True)}, CHARGE)
+    assert looked_at.candidates[-1] == NO_YEN
 
 
 def test_a_card_whose_brand_nobody_knows_is_tried() -> None:
     unknown = Charge("mer_1", 1050, "EUR", "")
-    assert fitting(CANDIDATES, {"psp_a": AccountTakes(brands=frozenset({"visa"}))}, unknown)[0] == list(CANDIDATES)
+    assert second_look(DECISION, {"psp_a": AccountTakes(brands=frozenset({"visa"}))}, unknown) == DECISION

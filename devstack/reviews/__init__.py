@@ -1,0 +1,1 @@
+"""What operators do about outcomes that nobody could tell: `payera reviews`."""

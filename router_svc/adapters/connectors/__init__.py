@@ -1,0 +1,1 @@
+"""What the PSP connectors tell of the accounts that payments can go to."""

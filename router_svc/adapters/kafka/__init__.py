@@ -1,0 +1,1 @@
+"""The topic of payments' events as routers read it."""
