@@ -118,7 +118,7 @@ async def test_faults_in_force_are_told_and_healed(lab: Laboratory) -> None:
     async with lab.control.get("/control/accounts") as response:
         first, second = (await response.json())["accounts"]
     assert first["faults"] == [
-        {"mode": "slow", "operation": "refund", "remaining": 3, "delay_ms": 5, "reference": "ref_"}
+        {"mode": "slow", "operation": "refund", "remaining": 3, "delay_ms": 5, "reference": "ref_", "first": None}
     ]
     assert (first["refusing"], second["refusing"]) == (False, True)
     await lab.heal()
