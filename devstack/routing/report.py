@@ -1,6 +1,6 @@
 """Says how a played world came out: against the oracle, the static order and an equal split."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -92,27 +92,51 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield f"a decision took {outcome.scoring_us:.0f} us"
 
 
-def markdown(outcomes: Sequence[Outcome], plots: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of docs/routing-report.md; `plots` has the path of each outcome's plot."""
+def summed_up(name: str, judged: Sequence[Judged]) -> str:
+    """Give one line for a terminal of a world that was played with several seeds."""
+    regrets = [each.regret for each in judged]
+    return (
+        f"{name}: {len(judged)} seeds, lost to the oracle {sum(regrets) / len(regrets):.2%} on average, "
+        f"{max(regrets):.2%} at worst, more than {REGRET_MAX:.0%} with {_missed(judged)}; "
+        f"against static priority at worst {min(each.against_static for each in judged) * 100:+.2f} points, "
+        f"beyond the bound with {_unsafe(judged)}"
+    )
+
+
+def markdown(
+    outcomes: Sequence[Outcome], plots: Sequence[str], judged: Mapping[str, Sequence[Judged]]
+) -> Iterator[str]:
+    """Yield the lines of docs/routing-report.md.
+
+    `outcomes` has one for each world, `plots` their paths, `judged` how all seeds of a world came out.
+    """
+    seeds = max(len(each) for each in judged.values())
+    first = outcomes[0].seed
+    played = f" --seeds {first}-{first + seeds - 1}" if seeds > 1 else ""
     yield "# How the learning router does"
     yield ""
-    yield "Made by `payera routing evaluate bench/worlds/*.json --report docs/routing-report.md`; the worlds and the"
-    yield "words are explained in [routing-worlds.md](routing-worlds.md). All figures are after the warm-up and without"
-    yield "luck (the true chances of what was chosen, added up), but for the last column, which is over the whole time."
+    yield f"Made by `payera routing evaluate bench/worlds/*.json{played} --report docs/routing-report.md`; the"
+    yield "worlds and the words are explained in [routing-worlds.md](routing-worlds.md). All figures are without luck"
+    yield "(the true chances of what was chosen, added up), and after the warm-up, but for the comparison with static"
+    yield "priority, which is over the whole time."
+    yield ""
+    yield f"Goals: at most {REGRET_MAX:.0%} lost to the oracle, and not worse than static priority by more points than"
+    yield "exploration may cost (0.3 if the world does not say otherwise)."
+    yield ""
+    yield from _over_seeds(judged)
+    yield ""
+    yield f"Seed {first} in full:"
     yield ""
     yield "| world | payments | learner | oracle | static priority | equal split | lost to the oracle | beyond static |"
     yield "|---|---|---|---|---|---|---|---|"
     for outcome in outcomes:
-        judged = judge(outcome)
+        found = judge(outcome)
         means = " | ".join(f"{_mean(outcome.played[name].warm):.2%}" for name in (LEARNER, ORACLE, STATIC, EQUAL))
         yield (
             f"| [{outcome.world.name}](#{outcome.world.name}) | {outcome.played[LEARNER].warm.payments:,} | {means} | "
-            f"{judged.regret:.2%}{'' if judged.near_the_oracle else ' (missed)'} | "
-            f"{judged.against_static * 100:+.2f}{'' if judged.safe else ' (missed)'} |"
+            f"{found.regret:.2%}{'' if found.near_the_oracle else ' (missed)'} | "
+            f"{found.against_static * 100:+.2f}{'' if found.safe else ' (missed)'} |"
         )
-    yield ""
-    yield f"Goals: at most {REGRET_MAX:.0%} lost to the oracle, and over the whole time not worse than static priority"
-    yield "by more points than exploration may cost (0.3 if the world does not say otherwise)."
     for outcome, plot in zip(outcomes, plots, strict=True):
         yield ""
         yield f"## {outcome.world.name}"
@@ -129,6 +153,26 @@ def markdown(outcomes: Sequence[Outcome], plots: Sequence[str]) -> Iterator[str]
                 f"| {name} | {tally.approved / tally.payments:.2%} | {tally.expected / tally.payments:.2%} | "
                 f"{tally.explored / tally.payments:.2%} | {_fees(tally)} |"
             )
+
+
+def _over_seeds(judged: Mapping[str, Sequence[Judged]]) -> Iterator[str]:
+    yield "| world | seeds | lost on average | lost at worst | seeds that missed | beyond static at worst | missed |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, each in judged.items():
+        regrets = [one.regret for one in each]
+        worst = min(one.against_static for one in each) * 100
+        yield (
+            f"| {name} | {len(each)} | {sum(regrets) / len(regrets):.2%} | {max(regrets):.2%} | {_missed(each)} | "
+            f"{worst:+.2f} | {_unsafe(each)} |"
+        )
+
+
+def _missed(judged: Sequence[Judged]) -> int:
+    return sum(not each.near_the_oracle for each in judged)
+
+
+def _unsafe(judged: Sequence[Judged]) -> int:
+    return sum(not each.safe for each in judged)
 
 
 def _verdicts(judged: Judged) -> Iterator[str]:

@@ -17,7 +17,7 @@ from router_svc.domain.learning.settings import MILLION
 ONE: Final = 1 << 16
 #: How many times as long as the quickest pace each one remembers; the second is the one that is configured.
 PACES: Final = (1, 4, 24, 144)
-_USUAL: Final = 1
+USUAL: Final = 1
 WHOLE: Final = 1 << 10
 BUCKETS_PER_HALF_LIFE: Final = 4
 #: The newest buckets that have anything; what is older than three half-lives is forgotten.
@@ -73,7 +73,7 @@ class Evidence(NamedTuple):
 def widths_of(half_life_ms: int) -> tuple[int, ...]:
     """Give how wide the buckets of each pace are, in milliseconds."""
     # Whole multiples, so that a bucket of the first pace tells those of the others.
-    quickest = max(1, half_life_ms // PACES[_USUAL] // BUCKETS_PER_HALF_LIFE)
+    quickest = max(1, half_life_ms // PACES[USUAL] // BUCKETS_PER_HALF_LIFE)
     return tuple(quickest * pace for pace in PACES)
 
 
@@ -119,18 +119,30 @@ class Memory:
         self.newest_ms = max(self.newest_ms, at_ms)
         self._evidence = None
 
-    def evidence(self, now: tuple[int, ...], enough: int) -> Evidence:
+    def evidence(self, now: tuple[int, ...], enough: int, *, watched: bool = True) -> Evidence:
         """Weigh the counts for a payment whose time is in the buckets `now`, one for each pace.
 
         Where the usual pace does not remember `enough` attempts, older ones fill up what is missing. A quicker pace is
-        the one to go by when it tells something else.
+        the one to go by when it tells something else. One memory is always either `watched` for changes or not.
         """
         if self._weighed is None or self._weighed.now != now:
             self._weighed = _Weighed(now, self.paces)
             self._evidence = None
         if self._evidence is None:
-            self._evidence = self._judge(self._weighed, enough << 16)
+            self._evidence = self._judge(self._weighed, enough << 16, watched=watched)
         return self._evidence
+
+    def counts_at(self, pace: int, bucket: int) -> tuple[int, int]:
+        """Give approvals and attempts of a pace for payments of one of its buckets, in 65,536ths of an attempt."""
+        weighed = self._weighed
+        if weighed is not None and weighed.now[pace] == bucket:
+            return weighed.approved[pace], weighed.attempts[pace]
+        approved = attempts = 0
+        for counted, counts in self.paces[pace].items():
+            weight = _weight_of(bucket - counted)
+            approved += weight * (counts >> 31)
+            attempts += weight * ((counts >> 31) + (counts & _DECLINES))
+        return approved, attempts
 
     def counts_since(self, since: int) -> tuple[int, int]:
         """Give approvals and attempts of the latest outcomes from the key `since` on, in 65,536ths of an attempt."""
@@ -150,23 +162,27 @@ class Memory:
                 del latest[0]
             self._bits = _bits_of(latest)
 
-    def _judge(self, weighed: "_Weighed", enough: int) -> Evidence:
+    def _judge(self, weighed: "_Weighed", enough: int, *, watched: bool) -> Evidence:
         attempts, approved = weighed.attempts, weighed.approved
-        usual = _USUAL
+        usual = USUAL
         while usual < len(PACES) - 1 and attempts[usual] < enough:
             usual += 1
         share = WHOLE
-        if usual > _USUAL and attempts[usual] > enough:
+        if usual > USUAL and attempts[usual] > enough:
             # As much of what is older as makes up for what is missing.
-            quicker = attempts[usual - 1]
-            share = (enough - quicker << 10) // (attempts[usual] - quicker)
+            fresher = attempts[usual - 1]
+            share = (enough - fresher << 10) // (attempts[usual] - fresher)
         counted, seen = _counts(approved, attempts, usual, share)
         pace, since = usual, 0
         if seen:
             expected_ppm = (counted * MILLION + ONE * MILLION // 2) // (seen + ONE)
-            suffix = changed_suffix(self._bits, len(self.latest), expected_ppm, seen >> 16)
-            since = self.latest[-suffix] if suffix else 0
-            pace = next((each for each in range(usual) if differs(approved[each], attempts[each], expected_ppm)), usual)
+            if watched:
+                suffix = changed_suffix(self._bits, len(self.latest), expected_ppm, seen >> 16)
+                since = self.latest[-suffix] if suffix else 0
+            for quicker in range(usual):
+                if attempts[quicker] >= _QUICK_MIN and _differs(approved[quicker], attempts[quicker], expected_ppm):
+                    pace = quicker
+                    break
         if pace < usual:
             share, counted, seen = WHOLE, approved[pace], attempts[pace]
         return Evidence(tuple(approved), tuple(attempts), pace, share, counted, seen, pace < usual, since)
@@ -180,11 +196,11 @@ def _counts(approved: Sequence[int], attempts: Sequence[int], pace: int, share: 
     return quick + ((approved[pace] - quick) * share >> 10), quicker + ((attempts[pace] - quicker) * share >> 10)
 
 
-def differs(approved: int, attempts: int, expected_ppm: int) -> bool:
+def _differs(approved: int, attempts: int, expected_ppm: int) -> bool:
     """Tell whether counts are too far from an expected chance to be luck."""
     off = approved * MILLION - attempts * expected_ppm
     variance = expected_ppm * (MILLION - expected_ppm) * attempts << 16
-    return attempts >= _QUICK_MIN and off * off > _ERRORS_SQUARED * variance
+    return off * off > _ERRORS_SQUARED * variance
 
 
 class _Weighed:

@@ -1,6 +1,13 @@
 """The segments a payment belongs to, from coarse to fine."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+_MIDDLE: Final = 2
+
+
+#: Events leave a brand empty that the facts of payments call unknown, as lists do.
+_NOT_KNOWN: Final = frozenset({"", "unknown"})
 
 
 class Segmented(Protocol):
@@ -33,8 +40,15 @@ def segments_of(of: Segmented) -> tuple[str, ...]:
     A level whose parts are all unknown is left out, for it would be the same as the one above. A part that is unknown
     beside a known one is a dash. Each name begins with that of the level above and reads like "visa EUR FR credit".
     """
-    coarse = f"{of.brand or '-'} {of.currency}"
+    coarse = f"{'-' if of.brand in _NOT_KNOWN else of.brand} {of.currency}"
     if of.issuer_country or of.funding:
         middle = f"{coarse} {of.issuer_country or '-'} {of.funding or '-'}"
         return ("", coarse, middle, f"{middle} {of.bin}") if of.bin else ("", coarse, middle)
     return ("", coarse, f"{coarse} - - {of.bin}") if of.bin else ("", coarse)
+
+
+def stratum_of(names: Sequence[str]) -> int:
+    """Tell which of a payment's segments has its like compared with each other: the finest that is not of one BIN."""
+    if len(names) > _MIDDLE and not names[_MIDDLE].startswith(f"{names[1]} - - "):
+        return _MIDDLE
+    return 1

@@ -1,9 +1,11 @@
 """The state of learning: a fold over observations, bounded in everything, and the same in every process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Final, Protocol, TypeVar
 
+from router_svc.domain.learning.effects import Effect, Touched
 from router_svc.domain.learning.memory import Memory, widths_of
 from router_svc.domain.learning.segments import segments_of
 from router_svc.domain.learning.settings import LearningSettings
@@ -60,21 +62,31 @@ class LearningSnapshot:
 class Account:
     """What is known of one account of a merchant, by segment."""
 
-    __slots__ = ("newest_ms", "segments")
+    __slots__ = ("_effects", "newest_ms", "segments")
 
     def __init__(self) -> None:
         self.newest_ms = 0
         self.segments: dict[str, Memory] = {}
+        # What follows from the rest, kept for the next payment: by pace, and by how many spaces a stratum's name has.
+        self._effects: dict[tuple[int, int], Effect] = {}
+
+    def effect(self, pace: int, spaces: int, alike: int) -> Effect:
+        """Give the sums of the account's differences from everybody, which have to be brought up to date."""
+        effect = self._effects.get((pace, spaces))
+        if effect is None:
+            effect = self._effects[pace, spaces] = Effect(pace, spaces, alike)
+        return effect
 
 
 class Merchant:
     """What is known of one merchant's accounts."""
 
-    __slots__ = ("accounts", "newest_ms")
+    __slots__ = ("accounts", "newest_ms", "touched")
 
     def __init__(self) -> None:
         self.newest_ms = 0
         self.accounts: dict[str, Account] = {}
+        self.touched = Touched()
 
 
 class Known:
@@ -134,10 +146,17 @@ class Learning:
             account = merchant.accounts.get(name)
             if account is None:
                 account = merchant.accounts[name] = Account()
-            self._count(account, names, at_ms, attempt, approved=seen.taught is Taught.APPROVED)
-        _forget(merchant.accounts, self.settings.accounts_max + 1)
+            if self._count(account, names, at_ms, attempt, approved=seen.taught is Taught.APPROVED):
+                merchant.touched.clear()
+        merchant.touched.add(names)
+        if _forget(merchant.accounts, self.settings.accounts_max + 1):
+            merchant.touched.clear()
         _forget(self._merchants, self.settings.merchants_max)
         return True
+
+    def merchant(self, merchant_id: str) -> Merchant | None:
+        """Give what is known of a merchant's accounts; None when there is nothing."""
+        return self._merchants.get(merchant_id)
 
     def account(self, merchant_id: str, account: str) -> Account | None:
         """Give what is known of a merchant's account, or of all of them under `POOL`; None when there is nothing."""
@@ -146,13 +165,22 @@ class Learning:
 
     def snapshot(self) -> LearningSnapshot:
         """Write the state down."""
-        return LearningSnapshot(
-            FORMAT,
-            self.settings.half_life_ms,
-            tuple(self._account_snapshots()),
-            tuple(sorted(self._known.older)),
-            tuple(sorted(self._known.newer)),
-        )
+        accounts = tuple(self.account_snapshots(self.settings.segments_max))
+        known = self._known
+        return self._snapshot(accounts, tuple(sorted(known.older)), tuple(sorted(known.newer)))
+
+    def snapshot_of(self, accounts: Iterable[AccountSnapshot]) -> LearningSnapshot:
+        """Write the state down with what `account_snapshots` gave, between two observations both.
+
+        Nothing is sorted, which would take long: equal states may have other snapshots, but from each of them the same
+        state is read back.
+        """
+        return self._snapshot(tuple(accounts), tuple(self._known.older), tuple(self._known.newer))
+
+    def _snapshot(
+        self, accounts: tuple[AccountSnapshot, ...], older: tuple[int, ...], newer: tuple[int, ...]
+    ) -> LearningSnapshot:
+        return LearningSnapshot(FORMAT, self.settings.half_life_ms, accounts, older, newer)
 
     @classmethod
     def restored(cls, snapshot: LearningSnapshot, settings: LearningSettings) -> "Learning":
@@ -171,13 +199,13 @@ class Learning:
         for written in snapshot.accounts:
             merchant = learning._merchants.setdefault(written.merchant_id, Merchant())
             merchant.newest_ms = max(merchant.newest_ms, written.newest_ms)
-            account = merchant.accounts[written.account] = Account()
+            account = merchant.accounts.setdefault(written.account, Account())
             account.newest_ms = written.newest_ms
             for segment in written.segments:
                 account.segments[segment.name] = Memory.restored(segment.paces, segment.latest, segment.newest_ms)
         return learning
 
-    def _count(self, account: Account, names: tuple[str, ...], at_ms: int, attempt: int, *, approved: bool) -> None:
+    def _count(self, account: Account, names: tuple[str, ...], at_ms: int, attempt: int, *, approved: bool) -> bool:
         account.newest_ms = max(account.newest_ms, at_ms)
         segments = account.segments
         for name in names:
@@ -185,21 +213,24 @@ class Learning:
             if memory is None:
                 memory = segments[name] = Memory()
             memory.add(at_ms, attempt, self.widths, approved=approved)
-        _forget(segments, self.settings.segments_max)
+        return _forget(segments, self.settings.segments_max)
 
-    def _account_snapshots(self) -> Iterator[AccountSnapshot]:
+    def account_snapshots(self, segments_max: int) -> Iterator[AccountSnapshot]:
+        """Write the accounts down piece by piece, so that other work can be done in between, but no observation.
+
+        An account with more segments than `segments_max` has several pieces, which follow one another.
+        """
         for merchant_id, merchant in sorted(self._merchants.items()):
             for name, account in sorted(merchant.accounts.items()):
-                segments = tuple(
-                    SegmentSnapshot(
-                        segment,
-                        memory.newest_ms,
-                        tuple(tuple(sorted(pace.items())) for pace in memory.paces),
-                        tuple(memory.latest),
-                    )
-                    for segment, memory in sorted(account.segments.items())
-                )
-                yield AccountSnapshot(merchant_id, name, account.newest_ms, segments)
+                segments = sorted(account.segments.items())
+                for begin in range(0, len(segments), segments_max):
+                    piece = tuple(starmap(_segment_snapshot, segments[begin : begin + segments_max]))
+                    yield AccountSnapshot(merchant_id, name, account.newest_ms, piece)
+
+
+def _segment_snapshot(name: str, memory: Memory) -> SegmentSnapshot:
+    paces = tuple(tuple(sorted(pace.items())) for pace in memory.paces)
+    return SegmentSnapshot(name, memory.newest_ms, paces, tuple(memory.latest))
 
 
 def milliseconds_of(seen: Observation) -> int:
@@ -214,13 +245,16 @@ class _Dated(Protocol):
 _Entry = TypeVar("_Entry", bound=_Dated)
 
 
-def _forget(entries: dict[str, _Entry], entries_max: int) -> None:
+def _forget(entries: dict[str, _Entry], entries_max: int) -> bool:
     """Forget what was used longest ago when there are too many; of those of one moment the last by name stay.
+
+    Tells whether anything was forgotten.
 
     The coarser a segment, the later it was used, and the shorter its name: its name is put last.
     """
     if len(entries) <= entries_max:
-        return
+        return False
     oldest = sorted(entries, key=lambda name: (entries[name].newest_ms, -len(name), name))
     for name in oldest[: len(entries) - entries_max + entries_max // 8]:
         del entries[name]
+    return True

@@ -102,6 +102,23 @@ def test_the_command_prints_and_draws(tmp_path: Path) -> None:
     assert "| [small](#small) | 800 | 90.00% |" in report.read_text()
 
 
+def test_many_seeds_are_summed_up(tmp_path: Path) -> None:
+    file = world_file(tmp_path, {**WORLD, "hours": 0.5, "warm_up_hours": 0, "accounts": WORLD["accounts"][:1]})
+    report = tmp_path / "report.md"
+    result = CliRunner().invoke(main, ["routing", "evaluate", file, "--seeds", "3-5", "--report", str(report)])
+    assert result.exit_code == 0, result.output
+    assert "small: 3 seeds, lost to the oracle 0.00% on average, 0.00% at worst, more than 2% with 0" in result.output
+    assert "| small | 3 | 0.00% | 0.00% | 0 | +0.00 | 0 |" in report.read_text()
+    assert "--seeds 3-5" in report.read_text()
+
+
+@pytest.mark.parametrize("seeds", ["5", "5-3", "a-b", "0-1000"])
+def test_seeds_are_two_numbers(tmp_path: Path, seeds: str) -> None:
+    result = CliRunner().invoke(main, ["routing", "evaluate", world_file(tmp_path, WORLD), "--seeds", seeds])
+    assert result.exit_code == 1
+    assert "error: --seeds has to be two numbers" in result.output
+
+
 def test_the_command_prints_json_and_ends_with_1_when_a_goal_is_missed(tmp_path: Path) -> None:
     unlearnable = {"strategy": {"explore_ppm": 0}, "hours": 0.1, "warm_up_hours": 0}
     accounts = [{"account": "alpha", "approval": {"*": 0.8}}, {"account": "beta", "approval": {"*": 0.9}}]
