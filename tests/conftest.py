@@ -1,5 +1,6 @@
 """What all tests share: how they are spread over the workers of pytest-xdist, and patience for a busy machine."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ TESTS = Path(__file__).parent
 FIRST = ("e2e", "integration", "workflows", "sql", "contract", "simulator", "conformance", "unit", "architecture")
 
 # How quick a busy machine makes examples says nothing of what is tested.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# PAYERA_EXAMPLES asks for more of them than a run of the whole suite has time for.
+EXAMPLES = int(os.environ.get("PAYERA_EXAMPLES", "50"))
+settings.register_profile("suite", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 

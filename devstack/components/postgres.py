@@ -27,6 +27,8 @@ SETTINGS: Final = {
     "shared_buffers": "64MB",
     "synchronous_commit": "on",
     "fsync": "on",
+    # A development machine has no use for a gigabyte of log, and `payera scan` reads all of it.
+    "max_wal_size": "256MB",
     "jit": "off",
     "password_encryption": "scram-sha-256",
     "shared_preload_libraries": "pg_stat_statements",

@@ -17,7 +17,7 @@ from tests.e2e.support import Mesh
 #: So that what a crash left behind is found in seconds; production waits longer.
 QUICK = {
     "PAYERA_CRASH_POINTS": "1",
-    "PAYERA_SWEEP_INTERVAL_MS": "1000",
+    "PAYERA_SWEEP_INTERVAL_MS": "2000",
     "PAYERA_SWEEP_GRACE_MS": "3000",
     "PAYERA_PSP_TIMEOUT_MS": "2000",
     "PAYERA_ROTATION_IDLE_SECONDS": "10",

@@ -261,7 +261,8 @@ def told_in_order(played: Played, events: Sequence[PaymentEvent]) -> Iterator[st
         yield f"the last event tells {told}"
     kinds = Counter(PaymentEventType.Name(event.type).removeprefix("PAYMENT_EVENT_TYPE_") for event in events)
     unclear = case.fault.unclear(case.operation)
-    if unclear is not None and unclear != bool(UNANSWERED & kinds.keys()):
-        yield f"the fault was {'not ' if unclear else ''}met: {dict(kinds)}"
+    # The other way round nothing can be said: on a busy machine any call may be answered too late.
+    if unclear and not UNANSWERED & kinds.keys():
+        yield f"the fault was not met: {dict(kinds)}"
     if (case.fault.end is End.REVIEW) != ("REVIEW_REQUIRED" in kinds):
         yield f"events {dict(kinds)}"

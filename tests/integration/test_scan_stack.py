@@ -329,6 +329,14 @@ def test_the_stores_of_a_stack_are_all_there_and_those_that_are_away_are_told(st
     assert report.exit_code == 2
 
 
+#: Runs a command that can be interrupted also where the tests run in the background, which ignores interrupts.
+INTERRUPTIBLE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 @pytest.mark.parametrize("store", ["kafka", "temporal", "home"])
 def test_an_interruption_ends_the_command_at_once(stack: Stack, store: str, tmp_path: Path) -> None:
     large = tmp_path / "large"
@@ -336,7 +344,10 @@ def test_an_interruption_ends_the_command_at_once(stack: Stack, store: str, tmp_
         stream.truncate(1 << 40)
     command = [sys.executable, "-m", "devstack.cli", "--home", str(stack.configuration.home)]
     process = subprocess.Popen(
-        [*command, "scan", str(large), "--store", store], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", INTERRUPTIBLE, *command, "scan", str(large), "--store", store],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stderr is not None

@@ -71,7 +71,7 @@ def requests(draw: st.DrawFn, name: str, known: list[str], pages: list[str]) -> 
             return vault_pb2.DeleteTokenRequest(token_id=token_id)
 
 
-@settings(deadline=None, max_examples=120, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=60, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_whatever_is_sent_the_answer_is_clear(rpcs: Rpcs[DatabaseVault], data: st.DataObject) -> None:
     known: list[str] = []

@@ -17,9 +17,11 @@ from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, CaptureMethod, Modification, ModificationKind, Payment
 from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
 from gateway_svc.domain.reviews import NOT_CHARGED_AFTER_SECONDS, Effect, ReviewAction
+from router_svc.domain.ruleset import Ruleset
 from tests.simulator import desk
-from tests.simulator.books import OPEN_MODIFICATION, Begun, Card, Order, Refused
+from tests.simulator.books import OPEN_MODIFICATION, Begun, Card, Move, Order, Refused
 from tests.simulator.psp import Request
+from tests.simulator.routing import Routing, any_ruleset
 from tests.simulator.world import Steps, Wait, World
 
 PSP_TIMEOUT_MS = 8_000
@@ -59,6 +61,7 @@ class Drivers:
 
     Planted too: a ``trusting`` driver believes that every PSP remembers its keys for a week, a ``hasty`` one takes the
     vault as told before it has answered. ``hurried`` operators believe at once that what they don't see is not charged.
+    A ``doubling`` router counts twice what it reads twice.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Drivers:
         trusting: bool = False,
         hasty: bool = False,
         hurried: bool = False,
+        doubling: bool = False,
     ) -> None:
         self.world = world
         self.books = world.books
@@ -79,6 +83,15 @@ class Drivers:
         self.answers: dict[str, list[Answer]] = {}
         self.answered = 0
         world.notified = self.notified
+        self._routing = Routing(world.random, self.books.moves, self._account_of, doubling=doubling)
+
+    def route(self, payment_id: str, amount: int, card: Card, ruleset: Ruleset) -> tuple[str, ...]:
+        """Ask the router for the accounts of a payment; none when nobody may take it, which begins nothing."""
+        decision = self._routing.decide(payment_id, self.world.now, amount, card.brand, ruleset)
+        for each in decision.candidates:
+            if not each.eligible:
+                self.world.tell(f"{payment_id} not to {each.account}: {each.reason} [passed over]")
+        return tuple(each.account for each in decision.candidates if each.eligible)
 
     def means(self, account: str) -> Means:
         """Give what the PSP of an account offers."""
@@ -96,6 +109,9 @@ class Drivers:
             for modification in row.modifications:
                 if modification.id == reference:
                     self._take_modification_notice(modification, outcome)
+
+    def _account_of(self, move: Move) -> str:
+        return self.books.load(move.payment_id).attempts[move.ordinal - 1].account
 
     def _take_attempt_notice(self, payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
         notice = Notice(attempt.account, Subject.AUTHORIZE, outcome, attempt.id)
@@ -396,11 +412,14 @@ def dunning(world: World, drivers: Drivers, number: int) -> Steps:
     random = world.random
     card = random.choice(CARDS[:2])
     cascade = random.choice(SETTINGS)
+    ruleset = any_ruleset(random, ACCOUNTS)
     for turn in range(random.randint(3, 10)):
         payment_id = f"dun{number}x{turn}"
-        accounts = tuple(random.sample(ACCOUNTS, len(ACCOUNTS)))
-        order = Order(random.choice((10, 10, 20)), CaptureMethod.AUTOMATIC, accounts, card, cascade=cascade)
-        world.start(f"create {payment_id}", drivers.create(f"key-{payment_id}", payment_id, order))
+        amount = random.choice((10, 10, 20))
+        accounts = drivers.route(payment_id, amount, card, ruleset)
+        if accounts:
+            order = Order(amount, CaptureMethod.AUTOMATIC, accounts, card, cascade=cascade)
+            world.start(f"create {payment_id}", drivers.create(f"key-{payment_id}", payment_id, order))
         yield random.choice(DUNNING_PAUSES_MS)
 
 
@@ -409,20 +428,23 @@ def merchant(world: World, drivers: Drivers, number: int) -> Steps:
     random = world.random
     payment_id = f"pay{number}"
     method = random.choice((CaptureMethod.AUTOMATIC, CaptureMethod.MANUAL))
-    accounts = tuple(random.sample(ACCOUNTS, random.randint(1, len(ACCOUNTS))))
     amount = random.randint(1, 100)
+    card, ruleset = random.choice(CARDS), any_ruleset(random, ACCOUNTS)
     order = Order(
         amount,
         method,
-        accounts,
-        random.choice(CARDS),
+        (),
+        card,
         store_card=random.random() < 0.5,
         code_required=random.random() < 0.3,
         cascade=random.choice(SETTINGS),
     )
     for attempt in range(random.randint(1, 3)):
         candidate = payment_id if attempt == 0 else f"{payment_id}r{attempt}"
-        world.start(f"create {candidate}", drivers.create(f"key-{payment_id}", candidate, order))
+        accounts = drivers.route(candidate, amount, card, ruleset)
+        if accounts:
+            order = replace(order, accounts=accounts)
+            world.start(f"create {candidate}", drivers.create(f"key-{payment_id}", candidate, order))
         yield random.choice((0, 10, 2_000, 30_000))
     yield random.choice((100, 5_000, 60_000))
     kinds = tuple(ModificationKind)

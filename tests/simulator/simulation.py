@@ -11,9 +11,10 @@ from tests.simulator.books import IllegalTransition
 from tests.simulator.drivers import Drivers, Judge, dunning, merchant
 from tests.simulator.invariants import Violation, Watch, check_end, check_step
 from tests.simulator.network import LIMITS
+from tests.simulator.routing import RoutersDisagree
 from tests.simulator.world import World
 
-SEEDS = int(os.environ.get("PAYERA_SIMULATOR_SEEDS", "2000"))
+SEEDS = int(os.environ.get("PAYERA_SIMULATOR_SEEDS", "10000"))
 """How many seeds the suite plays, and the command when it is not told."""
 
 MAX_STEPS = 200_000
@@ -43,16 +44,18 @@ def simulate(
     trusting: bool = False,
     hasty: bool = False,
     hurried: bool = False,
+    doubling: bool = False,
     governor: Callable[[Sequence[RetryLimit]], Retries] = Retries,
     ending: bool = True,
 ) -> Result:
     """Play one seed; the same seed plays exactly the same.
 
-    Not ``guarded`` plants a bug in the books, ``trusting``, ``hasty`` and ``hurried`` ones in the drivers, another
-    ``governor`` one in what counts retries. Without ``ending`` a payment whose cascade is held back is left as it is.
+    Not ``guarded`` plants a bug in the books; ``trusting``, ``hasty``, ``hurried``, ``doubling`` ones in the drivers;
+    another ``governor`` one in what counts retries. Without ``ending`` a payment whose cascade is held back is left as
+    it is.
     """
     world = World(seed, governor(LIMITS), guarded=guarded, ending=ending)
-    drivers = Drivers(world, judge, trusting=trusting, hasty=hasty, hurried=hurried)
+    drivers = Drivers(world, judge, trusting=trusting, hasty=hasty, hurried=hurried, doubling=doubling)
     world.start("sweep", drivers.sweep(), may_crash=False)
     for number in range(world.random.randint(1, 3)):
         world.start(f"merchant {number}", merchant(world, drivers, number), may_crash=False)
@@ -68,7 +71,7 @@ def simulate(
             if steps > MAX_STEPS:
                 raise Violation("I10: the world never comes to rest")
         check_end(world)
-    except (Violation, IllegalTransition) as error:
+    except (Violation, IllegalTransition, RoutersDisagree) as error:
         violation = str(error)
     crashes = sum("CRASH" in line for line in world.story)
     return Result(seed, violation, tuple(world.story), steps, crashes)

@@ -130,7 +130,7 @@ def test_one_payment_against_the_model(world: World) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=150,
+            max_examples=75,
             stateful_step_count=30,
             deadline=None,
             database=None,

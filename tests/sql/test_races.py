@@ -9,7 +9,7 @@ import pytest
 from mesh.identifiers import new_id
 from tests.sql.world import Caller, Row, World, hashed, in_parallel, overlapped
 
-ROUNDS = int(os.environ.get("PAYERA_RACE_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("PAYERA_RACE_ROUNDS", "10"))
 THREADS = 8
 pytestmark = pytest.mark.timeout(30 + 5 * ROUNDS)
 
