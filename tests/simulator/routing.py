@@ -35,15 +35,21 @@ class Router:
         learning = Learning(LearningSettings())
         self._health = Health(HEALTH)
         self._learning = learning
+        self._unlearnt: list[Observation] = []
         self._scorer = LearningScorer(learning, self._health)
 
     def read(self, seen: Observation) -> None:
         """Learn from an attempt."""
-        self._learning.observe(seen)
+        self._unlearnt.append(seen)
         self._health.observe(seen)
 
     def decide(self, ruleset: Ruleset, facts: PaymentFacts, accounts: Sequence[AccountFacts]) -> Decision:
         """Rank the accounts; one in technical trouble may not be used."""
+        if not ruleset.rules and ruleset.otherwise.strategy.ranking is Ranking.SUCCESS_RATE:
+            # Most worlds never ask what was learnt, and learning takes longer than all else.
+            for seen in self._unlearnt:
+                self._learning.observe(seen)
+            self._unlearnt.clear()
         at_ms = round(facts.at.timestamp() * 1_000)
         verdicts = {each.account: self._health.verdict(each.account, facts.payment_id, at_ms) for each in accounts}
         obstacles = {

@@ -1,6 +1,7 @@
 """A database with an audit of its own for each test, so that it can be tampered with; and procedures that fill it."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from vault_svc.domain.audit import ChainHead
 
 KEY_ID = "fpk_01JD3V7C4G6H8J0K2M4N6P8Q0R"
 TAMPER = "SET LOCAL session_replication_role = replica"
+
+#: So many sessions the role may have.
+AUDITORS_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,17 @@ class AuditedVault:
         with self.audit() as audit:
             return tuple(audit.heads())
 
+    def _auditors(self) -> int:
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'vault_auditor'").fetchone()
+        return 0 if row is None else int(row[0])
+
     @contextmanager
     def audit(self) -> Iterator[AuditDatabase]:
-        """Open the audit as the auditor."""
+        """Open the audit as the auditor, once there is room: sessions of earlier tests may be ending yet."""
+        deadline = time.monotonic() + 60
+        while self._auditors() >= AUDITORS_MAX and time.monotonic() < deadline:
+            time.sleep(0.02)
         with open_audit(self.url("vault_auditor")) as audit:
             yield audit
 

@@ -16,6 +16,7 @@ _LOGGER: Final = logging.getLogger("payera.kafka")
 _POLL_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 0.02
 _JOIN_SECONDS: Final = 5.0
+END_SECONDS: Final = 12.0
 ERRORS_SECONDS: Final = 10.0
 
 
@@ -105,7 +106,19 @@ class _Producing:
         return await batch.acknowledged()
 
     def end(self) -> None:
-        """Drop everything and end the thread; blocks for a moment."""
+        """Drop everything and end the thread; blocks for END_SECONDS at most, whatever the library does."""
+        # After a fatal error some calls of the library never come back: a thread has them that nobody waits for.
+        dropping = threading.Thread(target=self._drop, name="kafka-producer-end", daemon=True)
+        dropping.start()
+        dropping.join(END_SECONDS)
+        self._ending.set()
+        if dropping.is_alive():
+            _LOGGER.warning("a producer does not end; it is left behind, and a new one takes its place")
+        # A report that never came tells that nothing is certain, and must not be waited for without end.
+        if self._batch is not None:
+            self._batch.give_up()
+
+    def _drop(self) -> None:
         # What is dropped in flight breaks the gap-less guarantee, which is fatal to this producer: as it should be.
         with suppress(KafkaException):
             self._producer.purge()
@@ -118,9 +131,6 @@ class _Producing:
         self._thread.join(_JOIN_SECONDS)
         with suppress(KafkaException):
             self._producer.close()
-        # A report that never came tells that nothing is certain, and must not be waited for without end.
-        if self._batch is not None:
-            self._batch.give_up()
 
     def _poll(self) -> None:
         while not self._ending.is_set():
