@@ -1,6 +1,6 @@
 """Plays seeds from the command line: ``python -m tests.simulator [--seed N | --seeds N [--start N]]``.
 
-The suite plays as many as ``PAYERA_SIMULATOR_SEEDS`` says, 10,000 without it; so does the command.
+The suite plays as many as ``PAYERA_SIMULATOR_SEEDS`` says, 3,000 without it; so does the command.
 """
 
 import argparse

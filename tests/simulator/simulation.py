@@ -14,7 +14,7 @@ from tests.simulator.network import LIMITS
 from tests.simulator.routing import RoutersDisagree
 from tests.simulator.world import World
 
-SEEDS = int(os.environ.get("PAYERA_SIMULATOR_SEEDS", "10000"))
+SEEDS = int(os.environ.get("PAYERA_SIMULATOR_SEEDS", "3000"))
 """How many seeds the suite plays, and the command when it is not told."""
 
 MAX_STEPS = 200_000
