@@ -1,6 +1,7 @@
 """A producer that fails for good while it is ended takes nothing with it: the next batch gets a new one."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -51,4 +52,30 @@ async def test_dropping_what_is_in_flight_ends_the_producer_and_nobody_else(monk
     await publishing.abandon()
 
     async with asyncio.timeout(20):
+        assert await batch == [False, False]
+
+
+class EndlessProducer(FailingProducer):
+    """Fails for good, and neither reports what it dropped nor ever comes to its end."""
+
+    def poll(self, _: float) -> int:
+        return 0
+
+    def close(self) -> None:
+        threading.Event().wait()
+
+
+async def test_a_producer_that_never_ends_is_left_behind_and_its_batch_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher, "Producer", EndlessProducer)
+    monkeypatch.setattr(publisher, "END_SECONDS", 0.2)
+    monkeypatch.setattr(publisher, "_JOIN_SECONDS", 0.05)
+    publishing = publisher.KafkaPublisher("127.0.0.1:1", "payera.payments.v1")
+    message: Any = EventMessage(key=b"pay_1", value=b"value", headers=())
+    batch = asyncio.create_task(publishing.publish([message, message]))
+    await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(20):
+        await publishing.abandon()
         assert await batch == [False, False]
