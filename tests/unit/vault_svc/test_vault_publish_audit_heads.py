@@ -1,6 +1,7 @@
 """Publishing of the audit's heads: what is published when, through any absence, and what is told of it."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -308,3 +309,37 @@ def test_metrics_tell_how_old_the_newest_published_heads_are() -> None:
     metrics.failed()
     metrics.contradicted()
     assert [value(f"{name}_total") for name in ("published", "failures", "contradictions")] == [1, 1, 1]
+
+
+class EndlessProducer:
+    """Takes messages, reports nothing and never comes to its end, as after a fatal error."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.forever = threading.Event()
+
+    def produce(self, *_: object, **__: object) -> None:
+        return
+
+    def poll(self, seconds: float) -> int:
+        self.forever.wait(seconds)
+        return 0
+
+    def purge(self) -> None:
+        return
+
+    def flush(self, _: float) -> int:
+        return 1
+
+    def close(self) -> None:
+        self.forever.wait()
+
+
+async def test_a_producer_that_never_ends_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads_publisher, "Producer", EndlessProducer)
+    monkeypatch.setattr(heads_publisher, "DELIVERY_SECONDS", 0.1)
+    monkeypatch.setattr(heads_publisher, "END_SECONDS", 0.2)
+    publisher = KafkaAuditHeads("127.0.0.1:1", topics.AUDIT_HEADS.name)
+    async with asyncio.timeout(20):
+        with pytest.raises(HeadsNotPublishedError, match="no answer within"):
+            await publisher.publish(FakeHeadSource().audit.heads(), datetime.now(UTC))
+        await publisher.close()

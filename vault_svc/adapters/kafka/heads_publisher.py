@@ -18,6 +18,8 @@ from vault_svc.domain.audit import ChainHead
 
 DELIVERY_SECONDS: Final = 6.0
 """How long Kafka may take; longer than the producer's own time for a message, so that it nearly always tells."""
+END_SECONDS: Final = 5.0
+"""How long ending a producer may take."""
 
 _MESSAGE_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.1
@@ -119,7 +121,14 @@ class _Producing:
             self._fail(delivery.error.str())
 
     def end(self) -> None:
-        """Drop everything; blocks for a moment."""
+        """Drop everything; blocks for END_SECONDS at most, whatever the library does after a fatal error."""
+        dropping = threading.Thread(target=self._drop, name="kafka-producer-end", daemon=True)
+        dropping.start()
+        dropping.join(END_SECONDS)
+        if dropping.is_alive():
+            _LOGGER.warning("a producer does not end; it is left behind, and a new one takes its place")
+
+    def _drop(self) -> None:
         # What is dropped in flight may be fatal to an idempotent producer; it is given up all the same.
         with suppress(KafkaException):
             self._producer.purge()
