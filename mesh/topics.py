@@ -16,6 +16,8 @@ Report = Callable[[str], None]
 _DAY_MS: Final = 24 * 3600 * 1000
 _REQUEST_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.05
+#: How long a broker may take to learn of a topic that another process made or deleted.
+_KNOWN_SECONDS: Final = 60.0
 _LOGGER: Final = logging.getLogger("payera.kafka")
 
 
@@ -39,6 +41,16 @@ class Topic:
     name: str
     cleanup_policy: str
     sizing: Mapping[str, Sizing]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A topic as one cluster shall have it."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    settings: Mapping[str, str]
 
 
 PAYMENTS: Final = Topic(
@@ -80,12 +92,9 @@ def declare(bootstrap: str, report: Report, *, replication_factor: int = 1, envi
         raise TopicsError(message) from error
     for topic in TOPICS:
         settings = settings_of(topic, environment, replication_factor)
-        partitions = topic.sizing[environment].partitions
-        if topic.name not in existing and _create(client, topic.name, partitions, replication_factor, settings):
-            report(f"topic {topic.name}: created with {partitions} partitions")
-            continue
-        for difference in _differences(client, topic.name, partitions, replication_factor, settings):
-            report(f"topic {topic.name}: {difference}")
+        wanted = _Wanted(topic.name, topic.sizing[environment].partitions, replication_factor, settings)
+        for line in _declare_one(client, wanted, is_listed=topic.name in existing):
+            report(f"topic {topic.name}: {line}")
 
 
 def settings_of(topic: Topic, environment: str, replication_factor: int) -> dict[str, str]:
@@ -100,55 +109,62 @@ def settings_of(topic: Topic, environment: str, replication_factor: int) -> dict
     }
 
 
-def _create(client: AdminClient, name: str, partitions: int, replication_factor: int, settings: dict[str, str]) -> bool:
-    """Create a topic; False when another process was faster."""
-    new = NewTopic(name, num_partitions=partitions, replication_factor=replication_factor, config=settings)
+def _declare_one(client: AdminClient, wanted: _Wanted, *, is_listed: bool) -> list[str]:
+    """Create a topic or compare it. What was listed may be about to go, and what was just made not be known yet."""
+    deadline = time.monotonic() + _KNOWN_SECONDS
+    while True:
+        if not is_listed and _create(client, wanted):
+            return [f"created with {wanted.partitions} partitions"]
+        try:
+            return _differences(client, wanted)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                message = f"topic {wanted.name} could not be read: {_text_of(error)}"
+                raise TopicsError(message) from error
+        time.sleep(_PAUSE_SECONDS)
+        is_listed = False
+
+
+def _create(client: AdminClient, wanted: _Wanted) -> bool:
+    """Create a topic; False when there is one."""
+    new = NewTopic(
+        wanted.name,
+        num_partitions=wanted.partitions,
+        replication_factor=wanted.replication_factor,
+        config=dict(wanted.settings),
+    )
     try:
-        _result(client.create_topics([new], operation_timeout=_REQUEST_SECONDS)[name])
+        _result(client.create_topics([new], operation_timeout=_REQUEST_SECONDS)[wanted.name])
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
-        message = f"topic {name} was not created: {_text_of(error)}"
+        message = f"topic {wanted.name} was not created: {_text_of(error)}"
         raise TopicsError(message) from error
     return True
 
 
-def _differences(
-    client: AdminClient, name: str, partitions: int, replication_factor: int, settings: Mapping[str, str]
-) -> list[str]:
-    try:
-        actual = _configuration(client, name)
-        metadata = client.list_topics(name, timeout=_REQUEST_SECONDS).topics[name].partitions
-    except KafkaException as error:
-        message = f"topic {name} could not be read: {_text_of(error)}"
-        raise TopicsError(message) from error
+def _differences(client: AdminClient, wanted: _Wanted) -> list[str]:
+    """Compare a topic with its declaration; raises KafkaException as the broker answers."""
+    resource = ConfigResource(ResourceType.TOPIC, wanted.name)
+    actual: Any = _result(client.describe_configs([resource], request_timeout=_REQUEST_SECONDS)[resource])
+    listed = client.list_topics(wanted.name, timeout=_REQUEST_SECONDS).topics[wanted.name]
+    if listed.error is not None:
+        raise KafkaException(listed.error)
+    metadata = listed.partitions
     differences = []
-    if len(metadata) != partitions:
+    if len(metadata) != wanted.partitions:
         differences.append(
-            f"has {len(metadata)} partitions, declared are {partitions}; left alone, as a change would break the "
-            "order within payments"
+            f"has {len(metadata)} partitions, declared are {wanted.partitions}; left alone, as a change would break "
+            "the order within payments"
         )
-    replicas = min((len(partition.replicas) for partition in metadata.values()), default=replication_factor)
-    if replicas != replication_factor:
-        differences.append(f"has {replicas} replicas, declared are {replication_factor}; left alone")
-    for setting, wanted in settings.items():
+    replicas = min((len(partition.replicas) for partition in metadata.values()), default=wanted.replication_factor)
+    if replicas != wanted.replication_factor:
+        differences.append(f"has {replicas} replicas, declared are {wanted.replication_factor}; left alone")
+    for setting, value in wanted.settings.items():
         found = actual[setting].value if setting in actual else None
-        if found != wanted:
-            differences.append(f"{setting} is {found}, declared is {wanted}; left alone")
+        if found != value:
+            differences.append(f"{setting} is {found}, declared is {value}; left alone")
     return differences
-
-
-def _configuration(client: AdminClient, name: str) -> Any:  # noqa: ANN401 - entries by name, untyped
-    """Give a topic's settings; waits for one that another process has only just made, which a broker may not know."""
-    resource = ConfigResource(ResourceType.TOPIC, name)
-    deadline = time.monotonic() + _REQUEST_SECONDS
-    while True:
-        try:
-            return _result(client.describe_configs([resource], request_timeout=_REQUEST_SECONDS)[resource])
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE_SECONDS)
 
 
 def _result(future: Future[Any]) -> Any:  # noqa: ANN401 - each request has another result

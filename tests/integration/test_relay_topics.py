@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -78,6 +80,25 @@ def test_production_has_its_own_sizing(bootstrap: str, client: AdminClient) -> N
     differences = _declare(bootstrap)
     assert any("has 12 partitions, declared are 6" in line for line in differences)
     assert any("retention.ms is 1209600000, declared is 604800000" in line for line in differences)
+
+
+def test_topic_that_goes_after_it_was_listed_is_created_again(
+    bootstrap: str, client: AdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(AdminClient):
+        """Lists all topics as if they were still there."""
+
+        def list_topics(self, *arguments: Any, **named: Any) -> Any:
+            listed = super().list_topics(*arguments, **named)
+            return listed if arguments else SimpleNamespace(topics={topic.name: None for topic in topics.TOPICS})
+
+    monkeypatch.setattr("mesh.topics.AdminClient", Late)
+
+    assert _declare(bootstrap) == [
+        "topic payera.payments.v1: created with 6 partitions",
+        "topic payera.vault.audit-heads.v1: created with 1 partitions",
+    ]
+    assert set(_existing(client)) == {topic.name for topic in topics.TOPICS}
 
 
 @pytest.mark.parametrize(("environment", "replicas", "wanted"), [("prod", 3, "2"), ("prod", 1, "1"), ("dev", 3, "1")])

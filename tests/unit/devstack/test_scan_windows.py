@@ -109,18 +109,21 @@ def test_planted_numbers_side_by_side_are_all_found() -> None:
         *(b'cvc":"', b"\x80", b"\xff\xff\xff\xff\xff\x01", b"\xef\xbc\x94", b"4242424242424241 ", b"=", b"\n", b"\r\n"),
     ],
 )
-def test_time_grows_with_the_bytes_whatever_they_are(piece: bytes) -> None:
+def test_work_grows_with_the_bytes_whatever_they_are(piece: bytes) -> None:
     matcher = Matcher(Wanted([Canary(NUMBER), Canary("A-planted-text")], ["7391"]))
 
-    def seconds(length: int) -> float:
+    def work(length: int) -> float:
         data = filled(piece, length)
         began = time.process_time()
         list(matcher.stream([data]))
-        return time.process_time() - began
+        return max(time.process_time() - began, 0.001)
 
-    short = min(seconds(10_000) for _ in range(3))
-    # Sixteen times as much, with room for a machine that does other things; squares would be 256 times.
-    assert seconds(160_000) < 64 * max(short, 0.002)
+    def growth() -> float:
+        return work(160_000) / work(5_000)
+
+    # 32 times the bytes; squares would be 1,024 times the work, each time. What else the machine does is no fault, so
+    # one good try of several is enough.
+    assert any(growth() < 200 for _ in range(5))
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\\r\\n"])
