@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from devstack.names import (
     ComponentName,
     PortName,
 )
+from devstack.port_claims import choosing
 from devstack.ports import LOOPBACK, choose_ports, is_free
 from devstack.project import project_root
 
@@ -231,11 +232,14 @@ def load_configuration(
     root = project_root()
     folder = (home or Path(variables.get("PAYERA_HOME") or root / ".payera")).expanduser().resolve()
     if not create:
-        return _load(root, folder, port_base, variables)
+        return _load(root, folder, port_base, variables, is_free)
     folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder / "configuration.lock"):
-        configuration = _load(root, folder, port_base, variables)
+    with _exclusive(folder / "configuration.lock"), choosing(folder) as claims:
+        configuration = _load(
+            root, folder, port_base, variables, lambda port: port not in claims.taken and is_free(port)
+        )
         remember(configuration)
+        claims.claim(configuration.ports.values())
     return configuration
 
 
@@ -256,7 +260,9 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _load(root: Path, home: Path, port_base: int | None, environ: Mapping[str, str]) -> Configuration:
+def _load(
+    root: Path, home: Path, port_base: int | None, environ: Mapping[str, str], is_free: Callable[[int], bool]
+) -> Configuration:
     saved = _read_json(home / "ports.json")
     saved_base = saved.get("port_base")
     remembered = {name: int(saved["ports"][name]) for name in PortName if name in saved.get("ports", {})}

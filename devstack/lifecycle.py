@@ -248,7 +248,9 @@ class Stack:
             pause(cancelled)
         tail = self.processes.tail(component.name, FAILURE_LOG_LINES, since_start=True)
         next_step = f"the whole log: payera logs {component.name} -n 200; the machine: payera doctor"
-        raise ComponentError(message, next_step, tail)
+        error = ComponentError(message, next_step, tail)
+        error.add_note("\n".join(tail))
+        raise error
 
     def _status(self, name: ComponentName) -> ComponentStatus:
         addresses = {port.value: self.configuration.address(port) for port in COMPONENT_PORTS[name]}

@@ -72,6 +72,11 @@ def new_number() -> str:
     return next(body + digit for digit in "0123456789" if luhn_valid(body + digit))
 
 
+def new_name() -> str:
+    """Give a name without digits: a report hides the row of digits that looks like a card's by chance."""
+    return uuid.uuid4().hex.translate(str.maketrans("0123456789", "ghijklmnop"))
+
+
 def play(mesh: Mesh) -> None:
     """Use the canary in every way that could leak it: approved, declined, cascaded, unknown, refused, in error."""
     for amount in (1000, 410_105, 400_151, 400_906, 400_902):
@@ -149,7 +154,7 @@ def test_what_is_planted_in_a_table_is_found_there_and_on_the_disk(mesh: Mesh) -
 
 
 def test_what_is_planted_in_a_topic_is_found_there(mesh: Mesh) -> None:
-    number, topic = new_number(), f"planted.{uuid.uuid4().hex}"
+    number, topic = new_number(), f"planted.{new_name()}"
     settings: dict[str, Any] = {"bootstrap.servers": mesh.stack.configuration.address(PortName.KAFKA)}
     admin = AdminClient(settings)
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(15)
@@ -165,7 +170,7 @@ def test_what_is_planted_in_a_topic_is_found_there(mesh: Mesh) -> None:
 
 
 def test_what_is_planted_in_a_workflow_is_found_there_though_it_is_encrypted(mesh: Mesh) -> None:
-    memo, argument, workflow_id = new_number(), new_number(), f"planted-{uuid.uuid4().hex}"
+    memo, argument, workflow_id = new_number(), new_number(), f"planted-{new_name()}"
 
     async def start() -> None:
         client = await client_of(mesh)

@@ -98,7 +98,11 @@ def test_topic_that_goes_after_it_was_listed_is_created_again(
         "topic payera.payments.v1: created with 6 partitions",
         "topic payera.vault.audit-heads.v1: created with 1 partitions",
     ]
-    assert set(_existing(client)) == {topic.name for topic in topics.TOPICS}
+    # The broker may learn of them a moment later.
+    deadline = time.monotonic() + 60
+    while set(_existing(client)) != {topic.name for topic in topics.TOPICS}:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("environment", "replicas", "wanted"), [("prod", 3, "2"), ("prod", 1, "1"), ("dev", 3, "1")])
