@@ -27,6 +27,7 @@ from mesh.identifiers import new_id
 from mesh.identity import Identity
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from mesh.stepping import within
 from mesh.telemetry import Metrics
 from mesh.validation import Validation
 
@@ -154,9 +155,9 @@ class GuardedRpc:
             raise Refusal(Reason.CALLER_NOT_ALLOWED)
         seconds = self._time_of(grpc_context)
         context.deadline = time.monotonic() + seconds
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as limit:
-                return await self._handled(request, metadata, grpc_context, context)
+            return await within(limit, self._handled(request, metadata, grpc_context, context))
         except TimeoutError:
             if limit.expired():
                 raise Refusal(Reason.DEADLINE_EXCEEDED) from None

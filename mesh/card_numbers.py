@@ -13,6 +13,7 @@ _LONGEST = 19
 _SEPARATORS = r"[ \t\u00a0\u2000-\u200a\u202f\u2010-\u2015\u2212-]*"
 _RUN = re.compile(rf"[0-9](?:{_SEPARATORS}[0-9]){{{_SHORTEST_MASKED - 1},}}")
 _GROUP = re.compile(r"[0-9]+")
+_ENOUGH_DIGITS = re.compile(rf"(?:[^0-9]*+[0-9]){{{_SHORTEST}}}")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 # As cards show their numbers, in fours or 4-6-5, with one and the same sign between the groups, whatever it is.
 _PRINTED = re.compile(
@@ -58,6 +59,8 @@ def contains_card_number(text: str) -> bool:
     hide a number.
     """
     plain = text if text.isascii() else _plain(text)
+    if _ENOUGH_DIGITS.match(plain) is None:
+        return False
     return any(
         _is_checked(digits) and (not _glued(plain, start, end) or _ISSUED.match(digits) is not None)
         for start, end, digits, _ in _stretches(plain)

@@ -33,13 +33,22 @@ _OPTIONS: Final = (
 )
 
 
+# How gRPC writes an address that may stand for several processes.
+_OF_SEVERAL: Final = ("ipv4:", "ipv6:", "dns:")
+
+
 def open_channel(address: str, *, service: str, tls_directory: Path) -> grpc.aio.Channel:
     """Open a mutual TLS channel to `address`; the peer must prove to be `<service>.payera.internal`.
+
+    Beside `host:port`, an address may name several processes of the service as gRPC does: `ipv4:` with addresses and
+    commas between, or `dns:///` with a name that has several. Calls then go to them in turn, and to none that is away.
 
     Connects when first used and reconnects by itself. The caller closes it, and gives every call a deadline.
     Raises IdentityError when the TLS directory is not complete.
     """
     options = [*_OPTIONS, ("grpc.ssl_target_name_override", f"{service}.payera.internal")]
+    if address.startswith(_OF_SEVERAL):
+        options.append(("grpc.lb_policy_name", "round_robin"))
     return grpc.aio.secure_channel(address, Identity(tls_directory).channel_credentials(), options=options)
 
 

@@ -39,6 +39,32 @@ class ExpiringCache(Generic[Key, Value]):
             return None
         return entry[1]
 
+    def get_ahead(self, key: Key, load: Callable[[], Awaitable[Value]], *, ahead_seconds: float) -> Value | None:
+        """Give what `get` gives; a value that has at most `ahead_seconds` left to live is loaded anew meanwhile.
+
+        So nobody waits for the load of a value that is asked for all the time. Needs a running loop.
+        """
+        entry = self._values.get(key)
+        now = self._monotonic()
+        if entry is None or now >= entry[0]:
+            return None
+        if now >= entry[0] - ahead_seconds and key not in self._loads:
+            self._begin(key, load)
+        return entry[1]
+
+    async def renew(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
+        """Load a value that has changed; until that is done, the old one serves on for as long as it lives.
+
+        A load under way still answers those who wait for it, but is not kept. After a failed load nothing is kept.
+        """
+        task = self._begin(key, load)
+        try:
+            return await asyncio.shield(task)
+        except Exception:
+            if key not in self._loads:
+                self.drop(key)
+            raise
+
     def put(self, key: Key, value: Value) -> None:
         """Keep a value that is known without a load."""
         self._loads.pop(key, None)
@@ -54,9 +80,7 @@ class ExpiringCache(Generic[Key, Value]):
             return entry[1]
         task = self._loads.get(key)
         if task is None:
-            task = asyncio.create_task(self._load(key, load))
-            self._loads[key] = task
-            task.add_done_callback(_observe)
+            task = self._begin(key, load)
         return await asyncio.shield(task)
 
     def drop(self, key: Key) -> None:
@@ -71,6 +95,12 @@ class ExpiringCache(Generic[Key, Value]):
         for entries in (self._values, self._nones):
             for key in [key for key, entry in entries.items() if now >= entry[0]]:
                 del entries[key]
+
+    def _begin(self, key: Key, load: Callable[[], Awaitable[Value]]) -> "asyncio.Task[Value]":
+        task = asyncio.create_task(self._load(key, load))
+        self._loads[key] = task
+        task.add_done_callback(_observe)
+        return task
 
     async def _load(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
         task = asyncio.current_task()

@@ -19,7 +19,10 @@ Call = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One load: calls a second, latencies in ms from when a call was due, errors, CPU ms of the service per call."""
+    """One load: calls a second, latencies in ms from when a call was due, errors, CPU ms of the service per call.
+
+    `caller_ms` is the CPU that a call took of whoever made it, in ms; 0 when that was not measured.
+    """
 
     name: str
     mode: str
@@ -29,6 +32,7 @@ class Load:
     max_ms: float
     errors: int
     cpu_ms: float
+    caller_ms: float = 0.0
 
 
 HEAD: Final = f"{'':<12}{'mode':<16}{'per second':>11}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'CPU ms':>9}{'errors':>8}"

@@ -1,12 +1,13 @@
-"""A router beside the running stack: over its PostgreSQL and Kafka, with a topic of its own to learn from."""
+"""Routers beside the running stack: over its PostgreSQL and Kafka, with a topic of their own to learn from."""
 
 import asyncio
+import itertools
 import secrets
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -25,36 +26,78 @@ START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
 _REQUEST_SECONDS: Final = 15.0
 _PARTITIONS: Final = 6
+_FEEDS_PER_SECOND: Final = 5
 _QUEUE_MAX: Final = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class OwnRouters:
+    """Routers that learn from one topic: where each of them listens, and its process."""
+
+    bootstrap: str
+    topic: str
+    ports: tuple[int, ...]
+    processes: tuple[int, ...]
+
+
 @asynccontextmanager
-async def own_router(
-    configuration: Configuration, taught: Iterable[events.PaymentEvent]
-) -> AsyncIterator[tuple[str, int]]:
-    """Fill the topic and run the router; give its address and its process id. Both are gone at the end."""
+async def own_routers(
+    configuration: Configuration, taught: Iterable[events.PaymentEvent], count: int
+) -> AsyncIterator[OwnRouters]:
+    """Fill the topic and run so many routers. All are gone at the end."""
     bootstrap = configuration.address(PortName.KAFKA)
     topic = f"payera.bench.{secrets.token_hex(4)}"
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.create_topics([NewTopic(topic, _PARTITIONS, 1)])[topic].result(_REQUEST_SECONDS)
     try:
         await asyncio.to_thread(_fill, bootstrap, topic, taught)
-        ports = choose_ports(0, {}, {}, is_free)
-        own = {name: ports[name] for name in (PortName.ROUTER, PortName.ROUTER_METRICS)}
-        beside = replace(configuration, ports=MappingProxyType({**configuration.ports, **own}))
-        process = _start(beside, topic)
-        try:
-            await _until_open(own[PortName.ROUTER], process)
-            yield beside.address(PortName.ROUTER), process.pid
-        finally:
-            process.terminate()
-            try:
-                await asyncio.to_thread(process.wait, STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        async with AsyncExitStack() as stack:
+            routers = [
+                await stack.enter_async_context(_router(configuration, topic, number)) for number in range(count)
+            ]
+            ports, processes = zip(*routers, strict=True)
+            yield OwnRouters(bootstrap, topic, ports, processes)
     finally:
         admin.delete_topics([topic])[topic].result(_REQUEST_SECONDS)
+
+
+@asynccontextmanager
+async def learning_on(routers: OwnRouters, outcomes: Iterator[events.PaymentEvent], rate: int) -> AsyncIterator[None]:
+    """Let so many outcomes a second come into the topic meanwhile."""
+    producer = Producer({"bootstrap.servers": routers.bootstrap})
+
+    async def feed() -> None:
+        while True:
+            for event in itertools.islice(outcomes, rate // _FEEDS_PER_SECOND):
+                producer.produce(routers.topic, value=event.SerializeToString(), key=event.payment_id)
+            producer.poll(0)
+            await asyncio.sleep(1 / _FEEDS_PER_SECOND)
+
+    feeding = asyncio.create_task(feed())
+    try:
+        yield
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+        producer.flush(_REQUEST_SECONDS)
+
+
+@asynccontextmanager
+async def _router(configuration: Configuration, topic: str, number: int) -> AsyncIterator[tuple[int, int]]:
+    ports = choose_ports(0, {}, {}, is_free)
+    own = {name: ports[name] for name in (PortName.ROUTER, PortName.ROUTER_METRICS)}
+    beside = replace(configuration, ports=MappingProxyType({**configuration.ports, **own}))
+    process = _start(beside, topic, number)
+    try:
+        await _until_open(own[PortName.ROUTER], process)
+        yield own[PortName.ROUTER], process.pid
+    finally:
+        process.terminate()
+        try:
+            await asyncio.to_thread(process.wait, STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _fill(bootstrap: str, topic: str, taught: Iterable[events.PaymentEvent]) -> None:
@@ -67,11 +110,11 @@ def _fill(bootstrap: str, topic: str, taught: Iterable[events.PaymentEvent]) -> 
         raise StackError(message, "see whether Kafka is up: payera status")
 
 
-def _start(beside: Configuration, topic: str) -> "subprocess.Popen[bytes]":
+def _start(beside: Configuration, topic: str, number: int) -> "subprocess.Popen[bytes]":
     folder = beside.home / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     command = Service(ComponentName.ROUTER).command(beside)
-    with (folder / "own-router.log").open("wb") as log:
+    with (folder / f"own-router-{number}.log").open("wb") as log:
         return subprocess.Popen(
             command.arguments,
             cwd=command.working_directory,
@@ -87,5 +130,5 @@ async def _until_open(port: int, process: "subprocess.Popen[bytes]") -> None:
     while not is_open(port):
         if process.poll() is not None or time.monotonic() > deadline:
             message = "the router of the bench did not start"
-            raise StackError(message, "see own-router.log in the data folder under bench/")
+            raise StackError(message, "see own-router-*.log in the data folder under bench/")
         await asyncio.sleep(0.1)

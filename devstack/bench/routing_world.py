@@ -70,29 +70,38 @@ def taught(merchant_id: str) -> Iterator[events.PaymentEvent]:
     luck = random.Random(_SEED)
     now = datetime.now(UTC)
     for number, account in zip(range(OUTCOMES), itertools.cycle(ACCOUNTS), strict=False):
-        approved = luck.random() < (0.9 if account == ACCOUNTS[0] else 0.87)
-        payment_id = new_id("pay")
-        event = events.PaymentEvent(
-            id=new_id("evt"),
-            type=(
-                events.PAYMENT_EVENT_TYPE_PAYMENT_SUCCEEDED if approved else events.PAYMENT_EVENT_TYPE_PAYMENT_DECLINED
-            ),
-            payment_id=payment_id,
-            merchant_id=merchant_id,
-            seq=2,
-            payment=events.PaymentState(
-                amount={"value": luck.randint(100, 50_000), "currency": luck.choice(_CURRENCIES)}, card=_card(luck)
-            ),
-            attempt=events.AttemptState(
-                id=f"{payment_id}_1",
-                ordinal=1,
-                psp_account=account,
-                status="APPROVED" if approved else "DECLINED",
-                code="" if approved else "do_not_honor",
-            ),
-        )
-        event.occur_time.FromDatetime(now - timedelta(seconds=OUTCOMES - number))
-        yield event
+        yield _outcome(luck, merchant_id, account, now - timedelta(seconds=OUTCOMES - number))
+
+
+def going_on(merchant_id: str) -> Iterator[events.PaymentEvent]:
+    """Give further outcomes like these without end, each of the moment it is asked for."""
+    luck = random.Random(_SEED + 1)
+    for account in itertools.cycle(ACCOUNTS):
+        yield _outcome(luck, merchant_id, account, datetime.now(UTC))
+
+
+def _outcome(luck: random.Random, merchant_id: str, account: str, at: datetime) -> events.PaymentEvent:
+    approved = luck.random() < (0.9 if account == ACCOUNTS[0] else 0.87)
+    payment_id = new_id("pay")
+    event = events.PaymentEvent(
+        id=new_id("evt"),
+        type=(events.PAYMENT_EVENT_TYPE_PAYMENT_SUCCEEDED if approved else events.PAYMENT_EVENT_TYPE_PAYMENT_DECLINED),
+        payment_id=payment_id,
+        merchant_id=merchant_id,
+        seq=2,
+        payment=events.PaymentState(
+            amount={"value": luck.randint(100, 50_000), "currency": luck.choice(_CURRENCIES)}, card=_card(luck)
+        ),
+        attempt=events.AttemptState(
+            id=f"{payment_id}_1",
+            ordinal=1,
+            psp_account=account,
+            status="APPROVED" if approved else "DECLINED",
+            code="" if approved else "do_not_honor",
+        ),
+    )
+    event.occur_time.FromDatetime(at)
+    return event
 
 
 def _card(luck: random.Random) -> card_pb2.CardSummary:

@@ -1,7 +1,8 @@
 """Gives each payment its merchant's active ruleset, compiled, and keeps those of recent payments at hand."""
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,9 @@ from router_svc.domain.priorities import MerchantId
 from router_svc.domain.selection import RulesetVersion
 
 ACTIVE_LIFE_SECONDS: Final = 5.0
+AHEAD_SECONDS: Final = 1.0
+"""So long before its life ends, what is active is looked up anew, and the old version decides until that is done."""
+RENEW_SECONDS: Final = 2.0
 ENTRIES_MAX: Final = 10_000
 #: A hundred compiled rules take about two megabytes.
 RULES_MAX: Final = 20_000
@@ -28,6 +32,8 @@ class ActiveRuleset:
 
 class ActiveRulesets:
     """Merchants' active rulesets, at most five seconds old; a version is compiled once, in a thread.
+
+    While a version is compiled, the one before it decides, up to those five seconds.
 
     Up to 20,000 rules are kept compiled; beyond that, the rulesets go that were looked at longest ago.
     """
@@ -56,14 +62,25 @@ class ActiveRulesets:
         Raises Refusal(UNAVAILABLE) when it is neither at hand nor in reach, Refusal(OVERLOADED) when too many wait to
         be compiled, and ConditionsError when it does not compile in this process.
         """
-        recent = self._recent.get(merchant_id)
+
+        def load() -> Awaitable[ActiveRuleset | None]:
+            return self._load(merchant_id)
+
+        recent = self._recent.get_ahead(merchant_id, load, ahead_seconds=AHEAD_SECONDS)
         if recent is not None:
             return recent
-        return await self._recent.get_or_load(merchant_id, lambda: self._load(merchant_id))
+        return await self._recent.get_or_load(merchant_id, load)
 
-    def changed(self, merchant_id: MerchantId) -> None:
-        """Say that another version may be active: the next payment looks."""
-        self._recent.drop(merchant_id)
+    async def changed(self, merchant_id: MerchantId) -> None:
+        """Take note that another version may be active: it decides when this comes back, and the old one until then.
+
+        Never raises: where the version can't be had within two seconds, the next payment looks.
+        """
+        try:
+            async with asyncio.timeout(RENEW_SECONDS):
+                await self._recent.renew(merchant_id, lambda: self._load(merchant_id))
+        except Exception:  # noqa: BLE001 - the next payment meets the same error, and is told of it
+            self._recent.drop(merchant_id)
 
     async def _load(self, merchant_id: MerchantId) -> ActiveRuleset | None:
         active = (await self._store.state(merchant_id)).active_version

@@ -1,6 +1,6 @@
 """What merchants do with their rulesets: check, save, approve, activate, go back, and read what was done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mesh.reasons import Reason
@@ -62,7 +62,7 @@ class ManageRulesets:
         accounts: MerchantAccounts,
         check: CheckRuleset,
         threads: BoundedThreads,
-        changed: Callable[[MerchantId], None],
+        changed: Callable[[MerchantId], Awaitable[None]],
     ) -> None:
         self._store = store
         self._accounts = accounts
@@ -125,7 +125,7 @@ class ManageRulesets:
             await self._store.activate(merchant_id, version, expected, actor)
         finally:
             # Also after an error: a broken connection does not tell what became of it.
-            self._changed(merchant_id)
+            await self._changed(merchant_id)
         return CheckedRuleset(await self.get(merchant_id, version), warnings)
 
     async def roll_back(self, merchant_id: MerchantId, version: int | None, expected: int, actor: Actor) -> ActiveState:
@@ -145,7 +145,7 @@ class ManageRulesets:
         try:
             await self._store.roll_back(merchant_id, version, expected, actor)
         finally:
-            self._changed(merchant_id)
+            await self._changed(merchant_id)
         return await self._active(merchant_id, warnings)
 
     async def require_approval(self, merchant_id: MerchantId, actor: Actor, *, required: bool) -> RoutingState:

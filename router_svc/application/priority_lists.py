@@ -1,6 +1,6 @@
 """Reads and sets priority lists, and keeps those of recent payments at hand for a few seconds."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mesh.expiring_cache import ExpiringCache
@@ -8,6 +8,8 @@ from router_svc.application.ports.priority_store import Change, PriorityStore
 from router_svc.domain.priorities import MerchantId, Priority, PriorityList, require_settable
 
 LIST_LIFE_SECONDS: Final = 5.0
+AHEAD_SECONDS: Final = 1.0
+"""So long before its life ends, a list is read anew, so that no payment waits for it."""
 LISTS_MAX: Final = 10_000
 
 
@@ -23,10 +25,14 @@ class PriorityLists:
 
     async def for_routing(self, merchant_id: MerchantId) -> PriorityList:
         """Give the list that decides for a merchant: its own, else the default one."""
-        recent = self._recent.get(merchant_id)
+
+        def load() -> Awaitable[PriorityList]:
+            return self._load(merchant_id)
+
+        recent = self._recent.get_ahead(merchant_id, load, ahead_seconds=AHEAD_SECONDS)
         if recent is not None:
             return recent
-        return await self._recent.get_or_load(merchant_id, lambda: self._load(merchant_id))
+        return await self._recent.get_or_load(merchant_id, load)
 
     async def get(self, merchant_id: MerchantId) -> PriorityList | None:
         """Give a merchant's own list, or None when it has none."""

@@ -8,6 +8,7 @@ from router_svc.domain.facts import AccountFacts, Initiator, PaymentFacts, Three
 #: What a connector has to pass on, in the connectors' words, for payments that would be other payments without it.
 EXTERNAL_THREE_DS: Final = "external_three_ds"
 STORED_CREDENTIAL: Final = "stored_credential"
+CHALLENGE: Final = "challenge"
 
 
 def obstacles(facts: PaymentFacts, accounts: Iterable[AccountFacts]) -> Mapping[str, str]:
@@ -29,6 +30,22 @@ def obstacle(facts: PaymentFacts, account: AccountFacts) -> str:
     if account.currencies and facts.currency not in account.currencies:
         return f"does not take {facts.currency}"
     return _card(facts, account) or _limit(facts, account) or _feature(facts, account)
+
+
+def challenge_obstacles(facts: PaymentFacts, accounts: Iterable[AccountFacts]) -> Mapping[str, str]:
+    """Give the accounts that can't take the payment when its rule requires 3-D Secure, each with the reason.
+
+    A payment that brings an authentication along, or that the merchant starts, is not authenticated again.
+    """
+    if facts.three_ds is not ThreeDs.NONE or facts.initiator is Initiator.MERCHANT:
+        return {}
+    reason = "can't bring shoppers through the 3-D Secure that the rule requires"
+    return {account.account: reason for account in accounts if not can_challenge(account)}
+
+
+def can_challenge(account: AccountFacts) -> bool:
+    """Tell whether shoppers can be brought through 3-D Secure there, or nothing is known against it."""
+    return not account.features or CHALLENGE in account.features
 
 
 def _card(facts: PaymentFacts, account: AccountFacts) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Final
 
-from router_svc.domain.eligibility import EXTERNAL_THREE_DS, STORED_CREDENTIAL
+from router_svc.domain.eligibility import EXTERNAL_THREE_DS, STORED_CREDENTIAL, can_challenge
 from router_svc.domain.fact_sets import FactSet, Numbers, Texts
 from router_svc.domain.facts import AccountFacts, Initiator, ThreeDs
 from router_svc.domain.predicates import (
@@ -167,6 +167,16 @@ def space_of_account(account: AccountFacts) -> Space:
     boundless = _cut(universe(Fact("currency")), Texts(excluded=frozenset(account.limits)))
     amounts.append(Box({Fact("currency"): boundless}))
     return tuple(box for box in (common.cut(amount) for amount in amounts) if not box.is_empty())
+
+
+def space_with_challenge(account: AccountFacts) -> Space:
+    """Give the payments that an account takes when their rule requires 3-D Secure, as `challenge_obstacles` has it."""
+    space = space_of_account(account)
+    if can_challenge(account):
+        return space
+    authenticated = Box({Fact("three_ds"): _cut(universe(Fact("three_ds")), Texts(excluded=frozenset({ThreeDs.NONE})))})
+    by_merchant = Box({Fact("initiator"): Texts(values=frozenset({Initiator.MERCHANT}))})
+    return _product(space, (authenticated, by_merchant))
 
 
 def _space(predicate: Predicate, *, holds: bool) -> Space:

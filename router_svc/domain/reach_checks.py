@@ -14,10 +14,11 @@ from router_svc.domain.payment_space import (
     TooManyBoxesError,
     space_of,
     space_of_account,
+    space_with_challenge,
 )
 from router_svc.domain.predicates import Fact, Predicate
 from router_svc.domain.problems import Problem, ProblemKind, Severity
-from router_svc.domain.ruleset import RouteTo, Rule, Ruleset, Split
+from router_svc.domain.ruleset import RouteTo, Rule, Ruleset, Split, StepUp
 from router_svc.domain.word_checks import unknown_words, values_named
 
 #: What may be computed for one draft; rules that it is not enough for are not spoken of.
@@ -34,20 +35,24 @@ class _Reach:
     accounts: Mapping[str, AccountFacts]
     effort: Effort = field(default_factory=lambda: Effort(_STEPS_MAX))
     before: list[tuple[str, Space]] = field(default_factory=list)
-    takes: dict[str, Space] = field(default_factory=dict)
+    takes: dict[tuple[str, bool], Space] = field(default_factory=dict)
 
     def boxes_before(self) -> Iterator[Box]:
         """Give the boxes of all rules before."""
         return (box for _, space in self.before for box in space)
 
-    def account_spaces(self, names: Iterable[str]) -> Space:
-        """Give what the accounts of a rule take together; all of the merchant when it names none."""
+    def account_spaces(self, names: Iterable[str], *, challenge: bool = False) -> Space:
+        """Give what the accounts of a rule take together; all of the merchant when it names none.
+
+        With `challenge` the rule requires 3-D Secure.
+        """
         boxes: list[Box] = []
         for name in tuple(names) or tuple(self.accounts):
-            if name not in self.takes:
+            if (name, challenge) not in self.takes:
                 known = self.accounts.get(name)
-                self.takes[name] = () if known is None else space_of_account(known)
-            boxes += self.takes[name]
+                space_of_known = space_with_challenge if challenge else space_of_account
+                self.takes[name, challenge] = () if known is None else space_of_known(known)
+            boxes += self.takes[name, challenge]
         return tuple(boxes)
 
 
@@ -112,8 +117,9 @@ def _service_problems(reach: _Reach, index: int, rule: Rule, predicate: Predicat
             names, where = tuple(share.account for share in rule.action.shares), f"rules[{index}].action.shares"
         case _:
             return
-    takes = reach.account_spaces(names)
+    requires = rule.step_up is StepUp.REQUIRE
     try:
+        takes = reach.account_spaces(names, challenge=requires)
         served = reach.effort.meet(space, takes)
         missed = list(_missed_values(reach.effort, predicate, space, takes))
     except TooManyBoxesError:
@@ -124,6 +130,9 @@ def _service_problems(reach: _Reach, index: int, rule: Rule, predicate: Predicat
         if reasons and takes:
             why += f": none takes {', '.join(reasons)}"
         instead = "name accounts that can, or narrow the condition"
+        if requires and reach.effort.meet(space, reach.account_spaces(names)):
+            why = "the rule requires 3-D Secure, and none of its accounts can bring shoppers through it"
+            instead = "name accounts whose PSP can (GET /v1/psp/accounts lists them), or don't require it"
         yield Problem(Severity.ERROR, ProblemKind.NOT_SERVED, where, rule.name, why, instead)
         return
     for name, values in missed:

@@ -9,7 +9,8 @@ from router_svc.domain.decision import Scored
 from router_svc.domain.facts import AccountFacts, PaymentFacts
 from router_svc.domain.fees import expected_fee
 from router_svc.domain.health import Admission, Health, Verdict
-from router_svc.domain.learning.estimates import Estimate, Estimator
+from router_svc.domain.learning.estimate import Estimate
+from router_svc.domain.learning.estimates import Estimates
 from router_svc.domain.learning.segments import segments_of
 from router_svc.domain.learning.settings import MILLION
 from router_svc.domain.learning.state import Learning
@@ -80,7 +81,7 @@ class LearningScorer:
 
     def _look_at(self, facts: PaymentFacts, accounts: Sequence[AccountFacts]) -> tuple[list[_Candidate], list[Scored]]:
         at_ms = round(facts.at.timestamp() * 1_000)
-        estimator = Estimator(self._learning, facts.merchant_id, segments_of(facts), at_ms)
+        estimates = Estimates(self._learning, facts.merchant_id, segments_of(facts), at_ms)
         candidates = []
         turned_away = []
         for place, account in enumerate(accounts):
@@ -88,7 +89,7 @@ class LearningScorer:
             if verdict.admission is Admission.TURNED_AWAY:
                 turned_away.append(Scored(account.account, eligible=False, reason=verdict.reason))
                 continue
-            estimate = estimator.estimate(account.account, account.connector)
+            estimate = estimates.estimate(account.account, account.connector)
             fee = expected_fee(account.fees, facts)
             fee_ppm = min(fee * MILLION // max(facts.amount, 1), MILLION)
             candidates.append(_Candidate(account.account, place, estimate, fee, fee_ppm, verdict))

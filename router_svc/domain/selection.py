@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from router_svc.domain.decision import Decision, Scored
+from router_svc.domain.eligibility import challenge_obstacles
 from router_svc.domain.facts import AccountFacts, PaymentFacts
 from router_svc.domain.ruleset import Block, Ranking, RouteTo, Ruleset, Share, Split, StepUp, Strategy
 
@@ -54,7 +55,8 @@ def select(
 
     `accounts` are all of the merchant in its default order; `obstacles` says by account why it may not take this
     payment, in half a sentence. Guarantees that each account that the rule names is a candidate once, the eligible
-    ones first, and that an account with an obstacle, or one that the merchant does not have, is never eligible.
+    ones first, and that an account with an obstacle, or one that the merchant does not have, is never eligible. Where
+    the rule requires 3-D Secure, accounts that can't bring shoppers through it have that for an obstacle.
     """
     ruleset = active.ruleset
     rule = None if verdict.held is None else ruleset.rules[verdict.held]
@@ -64,6 +66,8 @@ def select(
     if not isinstance(action, Block):
         named = _named(action) or tuple(account.account for account in accounts)
         known = {account.account: account for account in accounts}
+        if rule is not None and rule.step_up is StepUp.REQUIRE:
+            obstacles = {**challenge_obstacles(facts, accounts), **obstacles}
         eligible = [known[account] for account in named if account in known and account not in obstacles]
         ranked = _ranked(
             action, facts, eligible, places={account: place for place, account in enumerate(named, 1)}, scorer=scorer

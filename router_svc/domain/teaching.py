@@ -35,8 +35,8 @@ _ANY_ACCOUNT: Final = (
     "authorization_expired duplicate_transaction invalid_amount",
     # No PSP was asked.
     "connectors_unavailable",
-    # An operator found out, long after.
-    "not_charged",
+    # Taken back, or found out by an operator, long after.
+    "not_charged reversed_unknown",
 )
 
 _OUR_OWN: Final = "connectors_unavailable"

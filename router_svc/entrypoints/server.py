@@ -5,12 +5,14 @@ import os
 
 from mesh.process import run
 from mesh.settings import load
+from router_svc.adapters.cel.time_zones import use_packaged_time_zones
 from router_svc.bootstrap import serve
 from router_svc.settings import RouterSettings
 
 
 async def main(stop: asyncio.Event) -> None:
     """Serve with the settings of the environment until `stop` is set."""
+    use_packaged_time_zones(os.environ)
     await serve(load(RouterSettings, os.environ), stop)
 
 

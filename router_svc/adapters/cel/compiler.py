@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from cel_expr_python import cel
 
-from router_svc.adapters.cel.environment import new_environment
+from router_svc.adapters.cel.environment import let_others_go_on, new_environment
 from router_svc.adapters.cel.errors import Finding, not_bool, too_deep, translate
 from router_svc.adapters.cel.evaluator import CelEvaluator, CompiledRule, list_expression
 from router_svc.adapters.cel.predicates import depth_of_loops, literal_calls, may_fail, predicate_of
@@ -26,12 +25,6 @@ _REMEDIES: Final = {
     "duration": ("the text is no duration", 'write it like `duration("3600s")`'),
 }
 _TIME_ZONE: Final = ("there is no such time zone", 'write a name of the IANA time zone database, like "Europe/Berlin"')
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    rule: CompiledRule
-    predicate: Predicate
 
 
 class _FindingError(Exception):
@@ -56,7 +49,8 @@ class CelCompiler:
         predicates: list[Predicate | None] = []
         problems: list[Problem] = []
         for index, rule in enumerate(rules):
-            compiled = self._compiled(index, rule, with_literals=True)
+            compiled = self._compiled(index, rule, new=True)
+            let_others_go_on()
             if isinstance(compiled, Problem):
                 predicates.append(None)
                 problems.append(compiled)
@@ -69,17 +63,21 @@ class CelCompiler:
 
         A time zone that this machine does not have makes one rule fail, and not all of them go.
         """
-        compiled = [self._compiled(index, rule, with_literals=False) for index, rule in enumerate(rules)]
+        compiled = []
+        for index, rule in enumerate(rules):
+            compiled.append(self._compiled(index, rule, new=False))
+            let_others_go_on()
         problems = [result for result in compiled if isinstance(result, Problem)]
         if problems:
             raise ConditionsError(problems)
-        return CelEvaluator(self._environment, [result.rule for result in compiled if isinstance(result, _Compiled)])
+        return CelEvaluator(self._environment, [result for result in compiled if isinstance(result, CompiledRule)])
 
-    def _compiled(self, index: int, rule: Rule, *, with_literals: bool) -> _Compiled | Problem:
+    def _compiled(self, index: int, rule: Rule, *, new: bool) -> CompiledRule | Problem:
+        """Compile one rule's condition; of a `new` one, everything is tried out that can go wrong later."""
         condition = rule.condition if rule.condition.strip() else _ALWAYS
         try:
-            expression, tree = self._checked(condition)
-            if with_literals:
+            expression, tree = self._checked(condition, new=new)
+            if new:
                 self._require_literals(condition, tree)
         except _FindingError as error:
             finding = error.finding
@@ -92,9 +90,9 @@ class CelCompiler:
                 finding.instead,
                 position_of(condition, finding.offset),
             )
-        return _Compiled(CompiledRule(index, condition, expression, may_fail(tree)), predicate_of(tree))
+        return CompiledRule(index, condition, expression, may_fail(tree), depth_of_loops(tree) > 0, predicate_of(tree))
 
-    def _checked(self, condition: str) -> tuple[cel.Expression, Node]:
+    def _checked(self, condition: str, *, new: bool) -> tuple[cel.Expression, Node]:
         """Compile a condition and read its tree. Raises _FindingError."""
         if len(condition) > CONDITION_LENGTH_MAX:
             why = f"the condition has {len(condition)} characters, and a condition has at most {CONDITION_LENGTH_MAX}"
@@ -103,8 +101,9 @@ class CelCompiler:
             raise _FindingError(Finding(None, "the condition has control characters", "write visible characters alone"))
         try:
             expression = self._environment.compile(condition)
-            # In the list of all conditions, each one stands a level deeper.
-            self._environment.compile(list_expression((condition,)))
+            if new:
+                # In a list of conditions, each one stands a level deeper.
+                self._environment.compile(list_expression((condition,)))
             tree = read_tree(expression.serialize())
         except TypeError:
             raise _FindingError(Finding(None, "the condition is no Unicode text", "write it anew")) from None

@@ -13,11 +13,14 @@ from payera.connectors.v1 import connector_service_pb2 as messages
 from payera.connectors.v1 import connector_service_pb2_grpc as stubs
 
 from mesh.channels import call_metadata
+from mesh.pages import EndlessListError, follow
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from router_svc.domain.facts import AccountFacts, FeeSchedule
 
 LIST_SECONDS: Final = 2.0
+"""For all pages together."""
+PAGE_SIZE: Final = 50
 REFRESH_SECONDS: Final = 5.0
 FIRST_SECONDS: Final = 0.5
 """How long it waits before it asks again for the first list."""
@@ -94,17 +97,20 @@ class ConnectorsAccounts:
     async def refresh(self) -> bool:
         """List the accounts once, for two seconds at most; False when that failed and all stays as it was."""
         try:
-            answer = await self._stub.ListCapabilities(
-                messages.ListCapabilitiesRequest(), timeout=LIST_SECONDS, metadata=call_metadata()
-            )
-        except grpc.aio.AioRpcError as error:
+            answers = await follow(self._page, seconds=LIST_SECONDS)
+        except (grpc.aio.AioRpcError, EndlessListError) as error:
             if not self._away:
-                self._logger.warning("accounts can't be listed; the known ones serve on", code=error.code().name)
+                code = error.code().name if isinstance(error, grpc.aio.AioRpcError) else str(error)
+                self._logger.warning("accounts can't be listed; the known ones serve on", code=code)
             self._away = True
             return False
-        self._accounts = by_merchant(answer)
+        self._accounts = by_merchant([entry for answer in answers for entry in answer.accounts])
         self._away = False
         return True
+
+    async def _page(self, token: str, seconds: float) -> messages.ListCapabilitiesResponse:
+        request = messages.ListCapabilitiesRequest(page_size=PAGE_SIZE, page_token=token)
+        return await self._stub.ListCapabilities(request, timeout=seconds, metadata=call_metadata())
 
     async def _keep_fresh(self) -> None:
         while True:
@@ -117,12 +123,12 @@ class ConnectorsAccounts:
             await asyncio.sleep(self._period_seconds if self._accounts is not None else self._first_seconds)
 
 
-def by_merchant(answer: messages.ListCapabilitiesResponse) -> Mapping[str, tuple[AccountFacts, ...]]:
+def by_merchant(accounts: Iterable[messages.AccountCapabilities]) -> Mapping[str, tuple[AccountFacts, ...]]:
     """Give each merchant's accounts by name: its own and those of every merchant.
 
     A merchant without accounts of its own is not there: `EVERY_MERCHANT`, which always is, stands for it.
     """
-    entries = sorted(answer.accounts, key=lambda entry: entry.account)
+    entries = sorted(accounts, key=lambda entry: entry.account)
     merchants = {EVERY_MERCHANT, *(entry.merchant_id for entry in entries)}
     facts = [(entry.merchant_id, account_facts(entry)) for entry in entries]
     return {merchant: tuple(_of(merchant, facts)) for merchant in merchants}

@@ -14,7 +14,7 @@ from payera.history.v1 import history_service_pb2_grpc as stubs
 from mesh.channels import call_metadata
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
-from router_svc.domain.facts import PaymentFacts
+from router_svc.domain.facts import Initiator, PaymentFacts, ThreeDs
 from router_svc.domain.priorities import MerchantId
 from router_svc.domain.simulation import PastPayment
 
@@ -54,10 +54,7 @@ class GrpcPaymentHistory:
 
 
 def past_payment(merchant_id: MerchantId, message: messages.RoutedPayment) -> PastPayment:
-    """Read a payment in the words that a payment to be routed has.
-
-    Who starts it and what is known of 3-D Secure is what routing takes for granted where nobody says so.
-    """
+    """Read a payment in the words that a payment to be routed has."""
     card = message.card
     facts = PaymentFacts(
         merchant_id=merchant_id,
@@ -70,6 +67,12 @@ def past_payment(merchant_id: MerchantId, message: messages.RoutedPayment) -> Pa
         bin=card.bin,
         funding="" if card.funding == _UNKNOWN else card.funding,
         issuer_country=card.issuer_country,
+        initiator=Initiator.MERCHANT
+        if message.initiator == messages.RoutedPayment.INITIATOR_MERCHANT
+        else Initiator.CUSTOMER,
+        three_ds=ThreeDs.EXTERNAL
+        if message.three_ds == messages.RoutedPayment.THREE_DS_STATE_EXTERNAL
+        else ThreeDs.NONE,
         metadata=dict(message.metadata),
     )
     return PastPayment(facts, message.first_account, _APPROVED.get(message.outcome))

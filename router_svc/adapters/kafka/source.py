@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from router_svc.adapters.kafka.one_thread import OneThread
 from router_svc.adapters.kafka.payment_events import UnreadableEventError, observation_in
 from router_svc.application.ports.observation_source import Batch
 from router_svc.domain.observation import Observation
@@ -68,7 +68,7 @@ class KafkaObservationSource:
 
     def __init__(self, bootstrap: str, topic: str, *, partitions_seconds: float = PARTITIONS_SECONDS) -> None:
         self._reader = _Reader(bootstrap, topic, partitions_seconds)
-        self._thread = ThreadPoolExecutor(1, "kafka-consumer")
+        self._thread = OneThread("kafka-consumer")
 
     def begin(self, offsets: Mapping[int, int]) -> None:
         """Say where to begin, before the first `read`."""
@@ -76,13 +76,15 @@ class KafkaObservationSource:
 
     async def read(self) -> Batch:
         """Give what has come next; takes BATCH_SECONDS while there is nothing, some more while no broker answers."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._reader.read)
+        return await asyncio.wrap_future(self._thread.run(self._reader.read))
 
     async def close(self) -> None:
-        """Read no more, and give the connections back."""
-        closing = asyncio.get_running_loop().run_in_executor(self._thread, self._reader.close)
+        """Read no more, and give the connections back; takes CLOSE_SECONDS at most, whatever the library does."""
+        closing = asyncio.wrap_future(self._thread.run(self._reader.close))
+        self._thread.end()
         await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        if not closing.done():
+            _LOGGER.warning("a consumer does not close; it is left behind")
 
 
 class _BrokenError(Exception):

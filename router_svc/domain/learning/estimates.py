@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from math import isqrt
-from typing import Final, NamedTuple
+from typing import Final
 
+from router_svc.domain.learning.estimate import Estimate
 from router_svc.domain.learning.memory import ONE, PACES, WHOLE, Evidence, Memory
 from router_svc.domain.learning.segments import stratum_of
 from router_svc.domain.learning.settings import MILLION
-from router_svc.domain.learning.state import POOL, Account, Learning
+from router_svc.domain.learning.state import POOL, Account, Learning, Merchant
 from router_svc.domain.learning.stratum import Stratum, both
 
 _ALL: Final = 1 << 62
@@ -19,23 +20,31 @@ _TOLD: Final = 5 << 16
 _GAIN_BELIEVED: Final = 100 << 16
 
 
-class Estimate(NamedTuple):
-    """An account's chance of approving a payment.
+class Estimates:
+    """Estimates for one payment; those for another payment of its like are at hand until something is learnt."""
 
-    `approval_ppm` is in millionths. `error_ppm` is its standard error, as if all had been seen that it is made of.
-    `attempts` is how many attempts of `segment`, the finest with any to speak of, are behind it after decay; 0 when
-    it is assumed. `changed` tells that the last outcomes differ from those before and count alone.
-    """
+    __slots__ = ("_estimator", "_kept", "_learning", "_merchant", "_names", "_now")
 
-    approval_ppm: int
-    error_ppm: int
-    attempts: int
-    segment: str
-    changed: bool
+    def __init__(self, learning: Learning, merchant_id: str, names: tuple[str, ...], at_ms: int) -> None:
+        self._learning = learning
+        self._names = names
+        self._now = tuple([at_ms // width for width in learning.widths])
+        self._merchant = merchant = learning.merchant(merchant_id)
+        self._kept = merchant.kept.of((names, self._now)) if merchant is not None else {}
+        self._estimator: Estimator | None = None
+
+    def estimate(self, account: str, connector: str) -> Estimate:
+        """Estimate an account's chance."""
+        found = self._kept.get((account, connector))
+        if found is None:
+            if self._estimator is None:
+                self._estimator = Estimator(self._learning, self._merchant, self._names, self._now)
+            found = self._kept[account, connector] = self._estimator.estimate(account, connector)
+        return found
 
 
 class Estimator:
-    """Estimates for one payment: its segments, and what the pool of all accounts tells of each of them."""
+    """Makes estimates for one payment: its segments, and what the pool of all accounts tells of each of them."""
 
     __slots__ = (
         "_accounts",
@@ -50,12 +59,13 @@ class Estimator:
         "_stratum",
     )
 
-    def __init__(self, learning: Learning, merchant_id: str, names: tuple[str, ...], at_ms: int) -> None:
+    def __init__(
+        self, learning: Learning, merchant: Merchant | None, names: tuple[str, ...], now: tuple[int, ...]
+    ) -> None:
         self._learning = learning
         self._names = names
-        self._now = tuple(at_ms // width for width in learning.widths)
+        self._now = now
         self._level = stratum_of(names)
-        merchant = learning.merchant(merchant_id)
         self._accounts = merchant.accounts if merchant else {}
         self._pool = self._memories(self._accounts.get(POOL), watched=False)
         self._mean, self._steps = self._steps_of_pool()

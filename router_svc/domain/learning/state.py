@@ -6,6 +6,7 @@ from itertools import starmap
 from typing import Final, Protocol, TypeVar
 
 from router_svc.domain.learning.effects import Effect, Touched
+from router_svc.domain.learning.estimate import Kept
 from router_svc.domain.learning.memory import Memory, widths_of
 from router_svc.domain.learning.segments import segments_of
 from router_svc.domain.learning.settings import LearningSettings
@@ -81,12 +82,14 @@ class Account:
 class Merchant:
     """What is known of one merchant's accounts."""
 
-    __slots__ = ("accounts", "newest_ms", "touched")
+    __slots__ = ("accounts", "kept", "newest_ms", "touched")
 
     def __init__(self) -> None:
         self.newest_ms = 0
         self.accounts: dict[str, Account] = {}
         self.touched = Touched()
+        # What follows from the rest, kept for the next payment.
+        self.kept = Kept()
 
 
 class Known:
@@ -141,6 +144,7 @@ class Learning:
         if merchant is None:
             merchant = self._merchants[seen.merchant_id] = Merchant()
         merchant.newest_ms = max(merchant.newest_ms, at_ms)
+        merchant.kept.clear()
         names = segments_of(seen)
         for name in (POOL, seen.account):
             account = merchant.accounts.get(name)
@@ -152,6 +156,8 @@ class Learning:
         if _forget(merchant.accounts, self.settings.accounts_max + 1):
             merchant.touched.clear()
         _forget(self._merchants, self.settings.merchants_max)
+        # A simulation in a thread may have estimated in between, from half of it.
+        merchant.kept.clear()
         return True
 
     def merchant(self, merchant_id: str) -> Merchant | None:

@@ -217,3 +217,78 @@ async def test_what_nobody_asks_for_any_more_is_let_go_when_its_life_is_over() -
     cache.drop_expired()
     gc.collect()
     assert seen() is None
+
+
+async def test_a_value_near_its_end_is_loaded_ahead_by_one_who_asks_and_nobody_waits() -> None:
+    cache, monotonic = cache_of()
+    source = open_source()
+    await cache.get_or_load("key", source.load)
+    source.answer = "two"
+    source.gate.clear()
+    monotonic.seconds += 3.999
+    assert cache.get_ahead("key", source.load, ahead_seconds=1.0) == "one"
+    await asyncio.sleep(0)
+    assert source.asked == 1
+    monotonic.seconds += 0.001
+    assert [cache.get_ahead("key", source.load, ahead_seconds=1.0) for _ in range(3)] == ["one"] * 3
+    await asyncio.sleep(0)
+    assert source.asked == 2
+    source.gate.set()
+    while cache.get("key") == "one":  # noqa: ASYNC110 - the load tells nobody
+        await asyncio.sleep(0)
+    assert cache.get_ahead("key", source.load, ahead_seconds=1.0) == "two"
+    # Its life began with the load.
+    monotonic.seconds += 4.999
+    assert cache.get("key") == "two"
+
+
+async def test_nothing_beyond_its_life_is_given_ahead_and_a_failed_load_is_tried_again() -> None:
+    cache, monotonic = cache_of()
+    source = open_source()
+    assert cache.get_ahead("key", source.load, ahead_seconds=1.0) is None
+    await cache.get_or_load("key", source.load)
+    monotonic.seconds += 4.0
+    source.error = RuntimeError("down")
+    for asked in (2, 3):
+        assert cache.get_ahead("key", source.load, ahead_seconds=1.0) == "one"
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert source.asked == asked
+    monotonic.seconds += 1.0
+    assert cache.get_ahead("key", source.load, ahead_seconds=1.0) is None
+
+
+async def test_a_value_that_is_renewed_serves_until_the_new_one_is_there() -> None:
+    cache, _ = cache_of()
+    source = open_source()
+    await cache.get_or_load("key", source.load)
+    source.answer = "two"
+    source.gate.clear()
+    renewed = asyncio.create_task(cache.renew("key", source.load))
+    await asyncio.sleep(0)
+    assert cache.get("key") == "one"
+    source.gate.set()
+    assert await renewed == "two"
+    assert cache.get("key") == "two"
+
+
+async def test_a_load_that_began_before_the_change_is_not_kept_beside_the_renewed_one() -> None:
+    cache, _ = cache_of()
+    old, new = Source("old"), open_source()
+    waiting = asyncio.create_task(cache.get_or_load("key", old.load))
+    await asyncio.sleep(0)
+    new.answer = "new"
+    assert await cache.renew("key", new.load) == "new"
+    old.gate.set()
+    assert await waiting == "old"
+    assert cache.get("key") == "new"
+
+
+async def test_what_can_not_be_renewed_is_forgotten() -> None:
+    cache, _ = cache_of()
+    source = open_source()
+    await cache.get_or_load("key", source.load)
+    source.error = RuntimeError("down")
+    with pytest.raises(RuntimeError):
+        await cache.renew("key", source.load)
+    assert cache.get("key") is None

@@ -1,7 +1,8 @@
 """The ruleset that decides: five seconds old at most, compiled once for each version, in bounded memory."""
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from router_svc.application import active_rulesets
-from router_svc.application.active_rulesets import ACTIVE_LIFE_SECONDS, ActiveRuleset, ActiveRulesets
+from router_svc.application.active_rulesets import ACTIVE_LIFE_SECONDS, AHEAD_SECONDS, ActiveRuleset, ActiveRulesets
 from router_svc.application.bounded_threads import BoundedThreads
 from router_svc.application.ports.conditions import Analysis, ConditionsError, Evaluator
 from router_svc.application.ports.ruleset_store import NO_RULESET, Actor
@@ -21,6 +22,7 @@ from tests.fakes.router.ruleset_store import FakeRulesetStore
 from tests.fakes.vault.clocks import FakeMonotonic
 
 MERCHANT = MerchantId("mer_1")
+PATIENCE_SECONDS = 30
 ACTOR = Actor("key_1", "req_1")
 
 
@@ -38,12 +40,18 @@ class CountingCompiler:
 
     compiled: list[str] = field(default_factory=list)
     broken: bool = False
+    #: While it is clear, a compilation does not come to its end.
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.go_on.set()
 
     def analyse(self, rules: Sequence[Rule]) -> Analysis:
         return Analysis((None,) * len(rules), ())
 
     def compile(self, rules: Sequence[Rule]) -> Evaluator:
         self.compiled.append(rules[0].name)
+        assert self.go_on.wait(PATIENCE_SECONDS)
         if self.broken:
             raise ConditionsError([])
         return FirstRule()
@@ -75,6 +83,18 @@ class Process:
 
     def wait(self, seconds: float = ACTIVE_LIFE_SECONDS) -> None:
         self.monotonic.seconds += seconds
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not true():  # noqa: ASYNC110 - nobody tells it
+            await asyncio.sleep(0.001)
+
+
+async def until_decisive(process: Process, name: str) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await process.decisive() != name:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -120,10 +140,78 @@ async def test_another_version_decides_within_five_seconds_and_at_once_where_it_
     await process.save("first")
     assert (await process.decisive(), await other.decisive()) == ("first", "first")
     await process.save("second")
-    process.active.changed(MERCHANT)
+    await process.active.changed(MERCHANT)
     assert (await process.decisive(), await other.decisive()) == ("second", "first")
     other.wait()
     assert await other.decisive() == "second"
+
+
+async def test_the_old_version_decides_while_the_one_that_was_activated_is_compiled(process: Process) -> None:
+    await process.save("first")
+    assert await process.decisive() == "first"
+    await process.save("second")
+    process.compiler.go_on.clear()
+    changed = asyncio.create_task(process.active.changed(MERCHANT))
+    await until(lambda: process.compiler.compiled == ["first", "second"])
+    assert await process.decisive() == "first"
+    assert not changed.done()
+    process.compiler.go_on.set()
+    await changed
+    assert await process.decisive() == "second"
+
+
+async def test_the_old_version_decides_up_to_its_last_second_while_another_routers_is_compiled(
+    process: Process,
+) -> None:
+    await process.save("first")
+    assert await process.decisive() == "first"
+    await process.save("second")
+    process.compiler.go_on.clear()
+    process.wait(ACTIVE_LIFE_SECONDS - AHEAD_SECONDS)
+    assert await process.decisive() == "first"
+    await until(lambda: process.compiler.compiled == ["first", "second"])
+    assert await process.decisive() == "first"
+    process.compiler.go_on.set()
+    await until_decisive(process, "second")
+    assert process.compiler.compiled == ["first", "second"]
+
+
+async def test_nothing_older_than_five_seconds_decides_though_the_next_one_is_still_compiled(process: Process) -> None:
+    await process.save("first")
+    assert await process.decisive() == "first"
+    await process.save("second")
+    process.compiler.go_on.clear()
+    process.wait(ACTIVE_LIFE_SECONDS - AHEAD_SECONDS)
+    assert await process.decisive() == "first"
+    process.wait(AHEAD_SECONDS)
+    waiting = asyncio.create_task(process.decisive())
+    await until(lambda: process.compiler.compiled == ["first", "second"])
+    assert not waiting.done()
+    process.compiler.go_on.set()
+    assert await waiting == "second"
+
+
+async def test_where_the_new_version_can_not_be_had_the_next_payment_is_told(process: Process) -> None:
+    await process.save("first")
+    assert await process.decisive() == "first"
+    await process.save("second")
+    process.store.down = True
+    await process.active.changed(MERCHANT)
+    with pytest.raises(Refusal):
+        await process.decisive()
+    process.store.down = False
+    assert await process.decisive() == "second"
+
+
+async def test_a_compilation_that_takes_too_long_holds_nobody_up_who_activates(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(active_rulesets, "RENEW_SECONDS", 0.01)
+    await process.save("first")
+    process.compiler.go_on.clear()
+    await process.active.changed(MERCHANT)
+    process.compiler.go_on.set()
+    assert await process.decisive() == "first"
 
 
 async def test_after_going_back_to_none_nothing_decides(process: Process) -> None:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router_svc.adapters.cel import compiler
+from router_svc.adapters.cel import evaluator as evaluator_module
 from router_svc.adapters.cel.compiler import CONDITION_LENGTH_MAX, CelCompiler
 from router_svc.adapters.cel.evaluator import BATCH_RULES_MAX
 from router_svc.application.ports.conditions import ConditionCompiler, ConditionsError, Evaluator
@@ -151,3 +153,16 @@ def test_all_together_say_what_each_says_alone(texts: list[str], asked: list[Pay
         before = verdicts[:held] if held is not None else verdicts
         failed = tuple(index for index, verdict in enumerate(before) if verdict.failed)
         assert together(facts) == Verdict(held, failed)
+
+
+def test_between_two_conditions_others_get_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(compiler, "let_others_go_on", lambda: done.append("condition"))
+    monkeypatch.setattr(evaluator_module, "let_others_go_on", lambda: done.append("list"))
+    count = 2 * BATCH_RULES_MAX + 1
+    evaluator(*["at.getHours() < 0"] * count)
+    assert done == [*["condition"] * count, *["list"] * 3]
+    # What predicates tell of is never asked for in a list.
+    done.clear()
+    evaluator(*["amount < 0"] * count)
+    assert done == ["condition"] * count

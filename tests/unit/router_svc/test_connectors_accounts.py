@@ -11,6 +11,7 @@ from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from router_svc.adapters.connectors.accounts import NO_FEATURES, ConnectorsAccounts, account_facts, by_merchant
 from router_svc.domain.facts import AccountFacts, FeeSchedule
+from tests.fakes.capabilities import paged
 from tests.fakes.log import FakeLog
 from tests.fakes.vault.clocks import FakeMonotonic
 
@@ -22,16 +23,18 @@ class Connectors:
 
     def __init__(self) -> None:
         self.answer: messages.ListCapabilitiesResponse | None = listed("psp_a")
+        self.page_size = 100
+        self.broken = "none"
         self.timeouts: list[float] = []
 
     def unary_unary(self, _method: str, **_codecs: Any) -> Any:
         return self._list
 
-    async def _list(self, _request: Any, *, timeout: float, **_call: Any) -> messages.ListCapabilitiesResponse:  # noqa: ASYNC109
+    async def _list(self, request: Any, *, timeout: float, **_call: Any) -> messages.ListCapabilitiesResponse:  # noqa: ASYNC109
         self.timeouts.append(timeout)
-        if self.answer is None:
+        if self.answer is None or request.page_token == self.broken:
             raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
-        return self.answer
+        return paged(self.answer, request, self.page_size)
 
 
 def listed(*accounts: str, **owners: str) -> messages.ListCapabilitiesResponse:
@@ -101,7 +104,7 @@ def test_connectors_older_than_methods_and_features_take_cards_with_whatever_com
 
 
 def test_a_merchant_has_its_own_accounts_and_those_of_every_merchant() -> None:
-    found = by_merchant(listed("psp_c", "psp_a", psp_b=OWNER, psp_d="mer_2"))
+    found = by_merchant(listed("psp_c", "psp_a", psp_b=OWNER, psp_d="mer_2").accounts)
     assert {merchant: names(accounts) for merchant, accounts in found.items()} == {
         "": ["psp_a", "psp_c"],
         OWNER: ["psp_a", "psp_b", "psp_c"],
@@ -131,7 +134,28 @@ async def test_what_was_listed_serves_on_while_the_connectors_are_away() -> None
     assert names(accounts.for_merchant(OWNER)) == ["psp_a", "psp_b"]
     assert names(accounts.for_merchant("mer_9")) == ["psp_a"]
     assert len(log.lines) == 1, "that they are away is told once"
-    assert connectors.timeouts == [2.0] * 4
+    assert len(connectors.timeouts) == 4
+    assert all(0 < seconds <= 2 for seconds in connectors.timeouts)
+
+
+async def test_all_pages_are_read_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    connectors, log = Connectors(), FakeLog()
+    connectors.page_size = 2
+    connectors.answer = listed("psp_a", "psp_b", "psp_c", "psp_d", "psp_e")
+    accounts = accounts_over(connectors, log)
+    assert await accounts.refresh()
+    assert names(accounts.for_merchant(OWNER)) == ["psp_a", "psp_b", "psp_c", "psp_d", "psp_e"]
+    assert len(connectors.timeouts) == 3
+    connectors.answer, connectors.broken = listed("psp_x", "psp_y", "psp_z"), "2"
+    assert not await accounts.refresh()
+    monkeypatch.setattr(connectors, "_list", _circle)
+    circling = accounts_over(connectors, log)
+    assert not await circling.refresh()
+    assert len(names(accounts.for_merchant(OWNER))) == 5
+
+
+async def _circle(_request: Any, **_call: Any) -> messages.ListCapabilitiesResponse:
+    return messages.ListCapabilitiesResponse(next_page_token="again")
 
 
 async def test_a_merchant_without_any_account_has_none() -> None:

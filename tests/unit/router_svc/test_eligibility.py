@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from router_svc.domain.eligibility import obstacle, obstacles
+from router_svc.domain.eligibility import challenge_obstacles, obstacle, obstacles
 from router_svc.domain.facts import AccountFacts, Initiator, PaymentFacts, ThreeDs
 
 PAYMENT = PaymentFacts(
@@ -64,3 +64,13 @@ def test_the_first_reason_against_an_account_is_told(
 def test_only_accounts_with_an_obstacle_are_named() -> None:
     listed = [ACCOUNT, replace(ACCOUNT, account="b", disabled=True), replace(ACCOUNT, account="c")]
     assert obstacles(PAYMENT, listed) == {"b": "disabled"}
+
+
+def test_a_rule_that_requires_3d_secure_keeps_out_who_can_not_bring_shoppers_through_it() -> None:
+    able, unable = replace(ACCOUNT, features=frozenset({"challenge"})), replace(ACCOUNT, account="b")
+    unable = replace(unable, features=frozenset({"own_three_ds"}))
+    unknown = replace(ACCOUNT, account="c")
+    reason = "can't bring shoppers through the 3-D Secure that the rule requires"
+    assert challenge_obstacles(PAYMENT, (able, unable, unknown)) == {"b": reason}
+    for facts in (replace(PAYMENT, initiator=Initiator.MERCHANT), replace(PAYMENT, three_ds=ThreeDs.EXTERNAL)):
+        assert challenge_obstacles(facts, (able, unable, unknown)) == {}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_svc.domain.learning.change import LATEST, changed_suffix
-from router_svc.domain.learning.estimates import Estimate, Estimator
+from router_svc.domain.learning.estimate import KINDS_MAX, Estimate
+from router_svc.domain.learning.estimates import Estimates, Estimator
 from router_svc.domain.learning.segments import segments_of
 from router_svc.domain.learning.settings import MILLION, LearningSettings
 from router_svc.domain.learning.state import Learning
@@ -25,7 +26,7 @@ def estimated(
         learning.observe(event)
         last = max(last, event.at.timestamp())
     names = segments_of(payment(**changes))
-    return Estimator(learning, "m", names, round(last * 1_000) or at_ms(0)).estimate(account, "stripe")
+    return Estimates(learning, "m", names, round(last * 1_000) or at_ms(0)).estimate(account, "stripe")
 
 
 def mixed(count: int, approved_of_ten: int, first: int = 0, **changes: Any) -> list[Observation]:
@@ -67,7 +68,7 @@ def difference(mine: Iterable[Observation], theirs: Iterable[Observation], **cha
     learning = Learning(LearningSettings())
     for event in [*mine, *theirs]:
         learning.observe(event)
-    estimator = Estimator(learning, "m", segments_of(payment(**changes)), at_ms(10_000))
+    estimator = Estimates(learning, "m", segments_of(payment(**changes)), at_ms(10_000))
     return estimator.estimate("alpha", "alpha").approval_ppm - estimator.estimate("beta", "beta").approval_ppm
 
 
@@ -208,3 +209,29 @@ def test_parts_that_are_not_known_leave_their_level_out() -> None:
     assert segments_of(payment(bin="", funding="", issuer_country="")) == ("", "visa EUR")
     assert segments_of(payment(funding="", issuer_country="")) == ("", "visa EUR", "visa EUR - - 424242")
     assert segments_of(payment(brand="", funding="")) == ("", "- EUR", "- EUR FR -", "- EUR FR - 424242")
+
+
+@given(st.lists(observations() | st.integers(0, 400_000), max_size=40))
+def test_estimates_that_are_at_hand_are_those_that_would_be_made_now(steps: list[Observation | int]) -> None:
+    """Each step is an outcome, or the second at which payments are asked for."""
+    learning = Learning(LearningSettings(segments_max=4, accounts_max=2))
+    for step in steps:
+        if isinstance(step, Observation):
+            learning.observe(step)
+            continue
+        for facts in (payment(), payment(brand="amex"), payment(bin="400000")):
+            names = segments_of(facts)
+            now = tuple(at_ms(step) // width for width in learning.widths)
+            for name in ("alpha", "beta", "gamma"):
+                kept = Estimates(learning, "m", names, at_ms(step)).estimate(name, "stripe")
+                assert kept == Estimator(learning, learning.merchant("m"), names, now).estimate(name, "stripe")
+
+
+def test_estimates_that_are_at_hand_are_bounded() -> None:
+    learning = Learning(LearningSettings())
+    learning.observe(seen(1))
+    for number in range(3 * KINDS_MAX):
+        Estimates(learning, "m", segments_of(payment(bin=str(number))), at_ms(2)).estimate("alpha", "stripe")
+        merchant = learning.merchant("m")
+        assert merchant is not None
+        assert len(merchant.kept._by_kind) <= KINDS_MAX

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_svc.domain.learning.change import LATEST
-from router_svc.domain.learning.estimates import Estimate, Estimator
+from router_svc.domain.learning.estimate import Estimate
+from router_svc.domain.learning.estimates import Estimates
 from router_svc.domain.learning.memory import BUCKETS_MAX, PACES
 from router_svc.domain.learning.segments import segments_of
 from router_svc.domain.learning.settings import HOUR_MS, LearningSettings
@@ -28,7 +29,7 @@ def folded(events: Sequence[Observation], settings: LearningSettings | None = No
 def estimates(learning: Learning, seconds: float = 0) -> list[Estimate]:
     facts = payment()
     return [
-        Estimator(learning, merchant, segments_of(facts), at_ms(seconds)).estimate(account, account)
+        Estimates(learning, merchant, segments_of(facts), at_ms(seconds)).estimate(account, account)
         for merchant in ("m", "n")
         for account in ("alpha", "beta", "gamma")
     ]

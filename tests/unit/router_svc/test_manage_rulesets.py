@@ -54,8 +54,11 @@ class Desk:
             accounts=self.accounts,
             check=CheckRuleset(CelCompiler()),
             threads=BoundedThreads(at_once=1, waiting_max=4, name="test"),
-            changed=self.changed.append,
+            changed=self.note_changed,
         )
+
+    async def note_changed(self, merchant_id: MerchantId) -> None:
+        self.changed.append(merchant_id)
 
     async def active(self) -> int:
         return (await self.store.state(MERCHANT)).active_version

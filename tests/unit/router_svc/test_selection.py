@@ -196,3 +196,14 @@ def test_every_account_of_the_rule_is_a_candidate_once_and_none_with_an_obstacle
     assert {scored.account for scored in decision.candidates if scored.eligible} == usable & set(expected)
     assert sorted(decision.candidates, key=lambda scored: not scored.eligible) == list(decision.candidates)
     assert all(scored.reason for scored in decision.candidates)
+
+
+def test_accounts_without_a_challenge_are_not_used_where_the_rule_requires_3d_secure() -> None:
+    able, unable = replace(A, features=frozenset({"challenge"})), replace(B, features=frozenset({"address"}))
+    route = RouteTo(("b", "a"))
+    decision = decided(route, accounts=(able, unable), step_up=StepUp.REQUIRE)
+    assert [(each.account, each.eligible) for each in decision.candidates] == [("a", True), ("b", False)]
+    assert "3-D Secure" in decision.candidates[1].reason
+    for step_up in (StepUp.UNSET, StepUp.SKIP):
+        used = decided(route, accounts=(able, unable), step_up=step_up)
+        assert [each.account for each in used.candidates if each.eligible] == ["b", "a"]
