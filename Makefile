@@ -62,6 +62,10 @@ test: protos ## Run the tests (T=tests/unit for a part)
 	@.ci/generated $(BIN)
 	@$(BIN)/python -m pytest $(if $(T),,$(SPREAD)) $(T) $(ARGS)
 
+.PHONY: simulate
+simulate: protos ## Play 10,000 seeds of the simulator (ARGS="--seeds 100000")
+	@$(BIN)/python -m tests.simulator $(ARGS)
+
 .PHONY: format
 format: setup ## Put the code into shape
 	@$(BIN)/ruff format .

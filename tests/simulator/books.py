@@ -1,10 +1,10 @@
 """The database as the simulator sees it: the stored procedures' rules in memory, each call a transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from gateway_svc.domain.cascade_policy import MAX_CASCADE_SECONDS, UNRESTRICTED, CascadeSettings, Decline, max_attempts
+from gateway_svc.domain.cascade_policy import MAX_CASCADE_SECONDS, Decline, max_attempts
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.payment import (
     ATTEMPT_TRANSITIONS,
@@ -20,127 +20,52 @@ from gateway_svc.domain.payment import (
     Payment,
     PaymentStatus,
 )
+from gateway_svc.domain.reversal import believes_approval, is_taken_back
 from tests.fakes.gateway.retries import Retries, Tried
+from tests.simulator.record import (
+    EPOCH_US,
+    NO_DECLINE,
+    OPEN_ATTEMPT,
+    OPEN_MODIFICATION,
+    Begun,
+    IllegalTransition,
+    KeyRow,
+    Move,
+    Order,
+    Refused,
+    Row,
+)
 
 KEEP_GRACE_MS = 5_000
-EPOCH_US = 1_795_680_000_000_000
-"""2026-11-26, where the simulated time begins."""
-OPEN_ATTEMPT = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
-OPEN_MODIFICATION = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING})
-
-
-class Refused(Exception):  # noqa: N818
-    """The books refuse an operation; nothing has changed."""
-
-
-class IllegalTransition(Exception):  # noqa: N818
-    """A driver asked for a transition that no rule allows: a fault of ours."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One payment with everything that hangs on it."""
-
-    payment: Payment
-    created_ms: int
-    updated_ms: int
-    authorized: int = 0
-    captured: int = 0
-    refunded: int = 0
-    modifications: list[Modification] = field(default_factory=list)
-    begun_ms: dict[str, int] = field(default_factory=dict)
-    key_of: dict[str, str] = field(default_factory=dict)
-    events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
-    store_card: bool = False
-    card: str = ""
-
-    def pending(self, kind: ModificationKind) -> int:
-        """Sum of what is under way of one kind, in minor units."""
-        return sum(m.amount for m in self.modifications if m.kind is kind and m.status in OPEN_MODIFICATION)
-
-    def under_way(self, kind: ModificationKind) -> list[Modification]:
-        """List what is under way of one kind."""
-        return [m for m in self.modifications if m.kind is kind and m.status in OPEN_MODIFICATION]
-
-    def state(self) -> dict[str, Any]:
-        """Return what an event carries of the payment."""
-        return {
-            "status": self.payment.status,
-            "authorized": self.authorized,
-            "captured": self.captured,
-            "refunded": self.refunded,
-        }
-
-
-@dataclass(slots=True)
-class KeyRow:
-    """One idempotency key."""
-
-    request_hash: str
-    payment_id: str
-    reference: str
-    lease_until: int
-    answer: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A card of a simulated world."""
-
-    name: str
-    brand: str
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A payment to begin; ``accounts`` in the router's order."""
-
-    amount: int
-    method: CaptureMethod
-    accounts: tuple[str, ...]
-    card: Card
-    store_card: bool = False
-    code_required: bool = False
-    cascade: CascadeSettings = UNRESTRICTED
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One attempt that was begun (no status) or that ended, in the order of the record; for those who check."""
-
-    payment_id: str
-    attempt_id: str
-    ordinal: int
-    status: AttemptStatus | None
-    decline: Decline
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What a key made of a call."""
-
-    disposition: str
-    payment_id: str
-    reference: str
-    answer: dict[str, Any] | None = None
 
 
 class Books:
-    """Payments, keys, ledger and events of one simulated world; not ``guarded`` or ``ending`` are planted bugs."""
+    """Payments, keys, ledger and events of one simulated world.
+
+    Not ``guarded``, ``ending`` or ``holding`` are planted bugs.
+    """
 
     def __init__(
-        self, clock: Callable[[], int], retries: Retries, *, guarded: bool = True, ending: bool = True
+        self,
+        clock: Callable[[], int],
+        retries: Retries,
+        *,
+        guarded: bool = True,
+        ending: bool = True,
+        holding: bool = True,
     ) -> None:
         self._now = clock
         self._retries = retries
         self._guarded = guarded
         self._ending = ending
+        self._holding = holding
         self.moves: list[Move] = []
         self.rows: dict[str, Row] = {}
         self.keys: dict[str, KeyRow] = {}
         self.ledger: list[tuple[str, str, str, int]] = []
         self.to_keep: dict[str, int] = {}
+        # Set by the drivers: takes an approval of what has ended without money, and the PSP's own id of it.
+        self.told_late: Callable[[Row, Attempt, str], None] = lambda _row, _attempt, _psp_reference: None
 
     def begin_payment(self, key: str, request_hash: str, payment_id: str, order: Order, lease_ms: int) -> Begun:
         """Begin a payment with its first attempt SENDING, or tell what the key stands for.
@@ -167,7 +92,7 @@ class Books:
             cascade=order.cascade,
         )
         row = Row(payment, self._now(), self._now(), key_of={payment_id: key})
-        row.store_card, row.card = order.store_card, order.card.name
+        row.store_card, row.card, row.by_merchant = order.store_card, order.card.name, order.by_merchant
         self.rows[payment_id] = row
         self.keys[key] = KeyRow(request_hash, payment_id, payment_id, self._now() + lease_ms)
         refusal = self._retries.begin(self._tried(row, 1, order.accounts[0]))
@@ -185,12 +110,17 @@ class Books:
 
     def load(self, payment_id: str) -> Payment:
         """Return the payment with the ages of its attempts."""
-        row = self.rows[payment_id]
-        aged = tuple(
-            replace(attempt, age_seconds=(self._now() - row.begun_ms[attempt.id]) // 1000)
-            for attempt in row.payment.attempts
-        )
-        return replace(row.payment, attempts=aged)
+        row, now = self.rows[payment_id], self._now()
+        payment = row.payment
+        ages = [(now - row.begun_ms[attempt.id]) // 1000 for attempt in payment.attempts]
+        if row.aged is None or row.aged[0] is not payment or row.aged[1] != ages:
+            # Most are read in the second of their begin; making them anew would take longer than all else.
+            if any(ages):
+                attempts = zip(payment.attempts, ages, strict=True)
+                aged = tuple(_aged(row, attempt, age, now) if age else attempt for attempt, age in attempts)
+                payment = replace(payment, attempts=aged)
+            row.aged = (row.payment, ages, payment)
+        return row.aged[2]
 
     def begin_attempt(self, payment_id: str, ordinal: int, account: str) -> bool:
         """Begin a cascade's next attempt; False when it stands there already, or when the payment has ended instead."""
@@ -216,14 +146,23 @@ class Books:
         self.emit(row, "ATTEMPT_STARTED")
         return True
 
-    def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> None:
-        """Record what became of an attempt; the first definite record wins."""
+    def record_attempt(
+        self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool, decided: bool = False
+    ) -> None:
+        """Record what became of an attempt; the first definite record wins.
+
+        ``decided`` tells that an operator says so. An approval of what may have been reversed is held back.
+        """
         row = self.rows[payment_id]
         attempt = next(a for a in row.payment.attempts if a.id == attempt_id)
         row.updated_ms = self._now()
         if attempt.status not in OPEN_ATTEMPT:
+            if _contradicts(attempt, verdict):
+                self.told_late(row, attempt, verdict.psp_reference)
             return
-        status, payment_status = self._believed(attempt, verdict, asked=asked)
+        status, payment_status = self._believed(
+            attempt, verdict if decided else self._held(row, attempt, verdict), asked=asked
+        )
         changed = replace(
             attempt,
             status=status,
@@ -249,6 +188,7 @@ class Books:
             self.emit(row, f"ATTEMPT_{status}")
         if status not in OPEN_ATTEMPT:
             self._note_end(row, changed)
+        self._hear_held(row, changed, verdict, decided=decided)
         if payment_status is not PaymentStatus.PROCESSING:
             self._answer(row, payment_id, row.state())
 
@@ -346,6 +286,7 @@ class Books:
             if modification.id == reference:
                 row.modifications[index] = replace(modification, under_review=True)
         if any(attempt.id == reference for attempt in row.payment.attempts):
+            row.reviews.add(reference)
             row.payment = replace(row.payment, under_review=True)
         self.emit(row, "REVIEW_REQUIRED")
 
@@ -408,6 +349,21 @@ class Books:
         if amount > row.authorized - row.captured - row.pending(ModificationKind.CAPTURE):
             raise Refused("CAPTURE_EXCEEDS_AUTHORIZED")
 
+    def _held(self, row: Row, attempt: Attempt, verdict: AttemptVerdict) -> AttemptVerdict:
+        """Hold an approval back while a reversal may have released what was approved."""
+        approved = verdict.attempt_status is AttemptStatus.APPROVED
+        if not approved or not self._holding or believes_approval(attempt):
+            return verdict
+        row.held[attempt.id] = verdict
+        return replace(verdict, attempt_status=AttemptStatus.UNKNOWN, payment_status=PaymentStatus.PROCESSING)
+
+    def _hear_held(self, row: Row, attempt: Attempt, verdict: AttemptVerdict, *, decided: bool) -> None:
+        """Hand over an attempt that has ended while an approval of something else was held back."""
+        held = row.held.get(attempt.id)
+        ended = attempt.status is AttemptStatus.DECLINED and not decided
+        if ended and held is not None and held.psp_reference != verdict.psp_reference:
+            self.told_late(row, attempt, held.psp_reference)
+
     def _believed(
         self, attempt: Attempt, verdict: AttemptVerdict, *, asked: bool
     ) -> tuple[AttemptStatus, PaymentStatus]:
@@ -429,16 +385,16 @@ class Books:
         attempt = Attempt(f"{row.payment.id}_{ordinal}", ordinal, account, AttemptStatus.SENDING)
         row.payment = replace(row.payment, attempts=(*row.payment.attempts, attempt))
         row.begun_ms[attempt.id] = self._now()
-        self.moves.append(Move(row.payment.id, attempt.id, ordinal, None, Decline(""), self._now()))
+        self.moves.append(Move(row.payment.id, attempt.id, ordinal, None, NO_DECLINE, self._now()))
 
     def _note_end(self, row: Row, attempt: Attempt) -> None:
         decline = Decline(attempt.code, attempt.network_code, attempt.advice_code, row.payment.brand)
         begun_us = EPOCH_US + row.begun_ms[attempt.id] * 1000
-        tried = replace(self._tried(row, attempt.ordinal, attempt.account), begun_us=begun_us)
+        tried = self._tried(row, attempt.ordinal, attempt.account, begun_us)
         self._retries.end(tried, attempt.status.value, decline, self._now_us())
         self.moves.append(Move(row.payment.id, attempt.id, attempt.ordinal, attempt.status, decline, self._now()))
 
-    def _tried(self, row: Row, ordinal: int, account: str) -> Tried:
+    def _tried(self, row: Row, ordinal: int, account: str, begun_us: int | None = None) -> Tried:
         payment = row.payment
         return Tried(
             payment.merchant_id,
@@ -447,8 +403,9 @@ class Books:
             f"{payment.id}_{ordinal}",
             payment.amount,
             payment.currency,
-            self._now_us(),
+            self._now_us() if begun_us is None else begun_us,
             account,
+            row.by_merchant,
         )
 
     def end_unsent(self, row: Row) -> None:
@@ -497,3 +454,16 @@ class Books:
     def emit(self, row: Row, event: str) -> None:
         """Add an event."""
         row.events.append((len(row.events) + 1, event, row.state()))
+
+
+def _aged(row: Row, attempt: Attempt, age_seconds: int, now_ms: int) -> Attempt:
+    if not attempt.reversals:
+        return replace(attempt, age_seconds=age_seconds)
+    reversal_age = (now_ms - row.reversed_ms[attempt.id]) // 1000
+    return replace(attempt, age_seconds=age_seconds, reversal_age_seconds=reversal_age)
+
+
+def _contradicts(attempt: Attempt, verdict: AttemptVerdict) -> bool:
+    """Tell whether a PSP says that it has approved what is recorded as ended otherwise."""
+    approved = verdict.attempt_status is AttemptStatus.APPROVED and attempt.status is not AttemptStatus.APPROVED
+    return approved and not is_taken_back(attempt, verdict.psp_reference)

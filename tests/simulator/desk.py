@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.core import OPEN_ATTEMPTS, AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, AttemptStatus, Modification, ModificationStatus, PaymentStatus
 from gateway_svc.domain.reviews import (
@@ -13,7 +13,9 @@ from gateway_svc.domain.reviews import (
     judge_attempt_review,
     judge_modification_review,
 )
-from tests.simulator.books import Books, IllegalTransition, Row
+from tests.simulator.books import Books
+from tests.simulator.psp import Psp
+from tests.simulator.record import IllegalTransition, Row
 
 
 def operation(row: Row, reference: str) -> Attempt | Modification:
@@ -25,13 +27,27 @@ def operation(row: Row, reference: str) -> Attempt | Modification:
 def waits(row: Row, reference: str) -> bool:
     """Tell whether an operator must look at it."""
     found = operation(row, reference)
-    return found.under_review if isinstance(found, Modification) else row.payment.under_review
+    return found.under_review if isinstance(found, Modification) else reference in row.reviews
 
 
 def action_of(told: Outcome | None) -> ReviewAction:
     """Say what an operator decides who sees in the PSP's dashboard what the PSP did, or nothing."""
     charged = told is not None and told.kind is OutcomeKind.APPROVED
     return ReviewAction.CHARGED if charged else ReviewAction.NOT_CHARGED
+
+
+def release_strays(psp: Psp, row: Row, found: Attempt | Modification, told: Outcome | None) -> Outcome | None:
+    """Release in the PSP's dashboard what the record can't take any more; tell what there is to decide by then."""
+    strays = [charge for charge in psp.charges.values() if charge.stray and charge.reference == found.id]
+    if isinstance(found, Modification) or not strays or found.status in OPEN_ATTEMPTS:
+        return told
+    waits = row.payment.status is PaymentStatus.PROCESSING and found is row.payment.attempts[-1]
+    if waits and found.status is not AttemptStatus.APPROVED:
+        return told
+    for charge in strays:
+        charge.voided = True
+    approved = found.status is AttemptStatus.APPROVED
+    return Outcome(OutcomeKind.APPROVED if approved else OutcomeKind.NOT_FOUND, psp_reference=found.psp_reference)
 
 
 def resolve(
@@ -51,7 +67,9 @@ def resolve(
         _ask_again(row, found)
     elif judged.effect is Effect.END:
         books.end_unsent(row)
-    elif judged.effect is Effect.RECORD:
+    elif judged.effect in {Effect.RECORD, Effect.REOPEN}:
+        if judged.effect is Effect.REOPEN:
+            _reopen(row, found)
         _record(books, row, found, judged, psp_reference)
     elif judged.effect is not Effect.CONFIRM:
         raise IllegalTransition(f"no truthful PSP contradicts {reference}: {judged}")
@@ -62,7 +80,8 @@ def _lift(books: Books, row: Row, found: Attempt | Modification) -> None:
     if isinstance(found, Modification):
         _replace(row, replace(found, under_review=False))
     else:
-        row.payment = replace(row.payment, under_review=False)
+        row.reviews.discard(found.id)
+        row.payment = replace(row.payment, under_review=bool(row.reviews))
     books.emit(row, "REVIEW_RESOLVED")
 
 
@@ -71,6 +90,14 @@ def _ask_again(row: Row, found: Attempt | Modification) -> None:
         _replace(row, replace(found, under_review=False, asks_before=found.asks, not_founds=0))
         return
     again = replace(found, asks_before=found.asks, not_founds=0)
+    attempts = tuple(again if each.id == found.id else each for each in row.payment.attempts)
+    row.payment = replace(row.payment, attempts=attempts)
+
+
+def _reopen(row: Row, found: Attempt | Modification) -> None:
+    if isinstance(found, Modification):
+        raise IllegalTransition(f"no truthful PSP contradicts {found.id}")
+    again = replace(found, status=AttemptStatus.UNKNOWN)
     attempts = tuple(again if each.id == found.id else each for each in row.payment.attempts)
     row.payment = replace(row.payment, attempts=attempts)
 
@@ -84,7 +111,7 @@ def _record(books: Books, row: Row, found: Attempt | Modification, judged: Decis
         return
     states = AttemptStatus(judged.status), PaymentStatus(judged.payment_status)
     books.record_attempt(
-        row.payment.id, found.id, AttemptVerdict(*states, judged.code, psp_reference=named), asked=False
+        row.payment.id, found.id, AttemptVerdict(*states, judged.code, psp_reference=named), asked=False, decided=True
     )
 
 

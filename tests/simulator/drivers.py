@@ -19,8 +19,9 @@ from gateway_svc.domain.resolution import Ask, Await, Means, Repeat, Review
 from gateway_svc.domain.reviews import NOT_CHARGED_AFTER_SECONDS, Effect, ReviewAction
 from router_svc.domain.ruleset import Ruleset
 from tests.simulator import desk
-from tests.simulator.books import OPEN_MODIFICATION, Begun, Card, Move, Order, Refused
-from tests.simulator.psp import Request
+from tests.simulator.psp import REVERSAL, Request
+from tests.simulator.record import OPEN_MODIFICATION, Begun, Card, Move, Order, Refused
+from tests.simulator.reversals import Reversing
 from tests.simulator.routing import Routing, any_ruleset
 from tests.simulator.world import Steps, Wait, World
 
@@ -56,12 +57,13 @@ class Answer:
     body: dict[str, object] | None
 
 
-class Drivers:
+class Drivers(Reversing):
     """Inline driver, durable driver and sweep over one world; ``judge`` is the core's unless a bug is planted.
 
     Planted too: a ``trusting`` driver believes that every PSP remembers its keys for a week, a ``hasty`` one takes the
     vault as told before it has answered. ``hurried`` operators believe at once that what they don't see is not charged.
-    A ``doubling`` router counts twice what it reads twice.
+    A ``doubling`` router counts twice what it reads twice. A ``believing`` driver takes a reversal that nobody has
+    confirmed as done.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Drivers:
         hasty: bool = False,
         hurried: bool = False,
         doubling: bool = False,
+        believing: bool = False,
     ) -> None:
         self.world = world
         self.books = world.books
@@ -80,8 +83,9 @@ class Drivers:
         self._trusting = trusting
         self._hasty = hasty
         self._hurried = hurried
+        self.believing = believing
         self.answers: dict[str, list[Answer]] = {}
-        self.answered = 0
+        self.answered: list[str] = []
         world.notified = self.notified
         self._routing = Routing(world.random, self.books.moves, self._account_of, doubling=doubling)
 
@@ -101,17 +105,19 @@ class Drivers:
     def notified(self, account: str, reference: str, outcome: Outcome) -> None:
         """Apply a webhook; the PSP brings it again until it was taken, so nothing crashes here for good."""
         self.world.tell(f"webhook of {account}: {reference} {outcome.kind} {outcome.code} [webhook]")
+        take = self._take_reversal_notice if reference.endswith(REVERSAL) else self._take_attempt_notice
+        reference = reference.removesuffix(REVERSAL)
         for row in self.books.rows.values():
-            payment = self.books.load(row.payment.id)
-            for attempt in payment.attempts:
-                if attempt.id == reference:
-                    self._take_attempt_notice(payment, attempt, outcome)
+            if any(attempt.id == reference for attempt in row.payment.attempts):
+                payment = self.books.load(row.payment.id)
+                attempt = next(each for each in payment.attempts if each.id == reference)
+                take(payment, attempt, outcome)
             for modification in row.modifications:
                 if modification.id == reference:
                     self._take_modification_notice(modification, outcome)
 
     def _account_of(self, move: Move) -> str:
-        return self.books.load(move.payment_id).attempts[move.ordinal - 1].account
+        return self.books.rows[move.payment_id].payment.attempts[move.ordinal - 1].account
 
     def _take_attempt_notice(self, payment: Payment, attempt: Attempt, outcome: Outcome) -> None:
         notice = Notice(attempt.account, Subject.AUTHORIZE, outcome, attempt.id)
@@ -143,7 +149,7 @@ class Drivers:
         if begun.disposition == "CREATED":
             payment = self.books.load(begun.payment_id)
             yield from self._send_attempt(payment, payment.attempts[-1], asked=False)
-            if not core.is_settled(self.books.load(begun.payment_id)):
+            if not core.is_settled(self.books.rows[begun.payment_id].payment):
                 self._start_payment_workflow(begun.payment_id)
             yield from self._await_answer(key)
         else:
@@ -182,9 +188,8 @@ class Drivers:
             if not self.world.faulty:
                 # Nothing crashes any more: only waits are left.
                 pause_ms = min(pause_ms * 2, LONGEST_SWEEP_MS)
-            left = self.books.stalled(0) or self.books.to_keep or self._operators_look()
-            if not self.world.faulty and not left:
-                return
+                if not (self.books.stalled(0) or self.books.to_keep or self._operators_look()):
+                    return
             for payment_id in self.books.take_tokens():
                 self.world.start(f"keep {payment_id} at {self.world.now}", self._keep_token(payment_id))
             for payment_id, modification_id in self.books.stalled(GRACE_MS):
@@ -193,7 +198,7 @@ class Drivers:
                 else:
                     self._start_modification_workflow(payment_id, modification_id)
 
-    def settle_payment(self, payment_id: str) -> Steps:
+    def settle_payment(self, payment_id: str) -> Steps:  # noqa: C901 - one case for each step
         """Carry a payment's steps out until the core says Done."""
         for _ in range(500):
             payment = self.books.load(payment_id)
@@ -215,6 +220,8 @@ class Drivers:
                     payment = self.books.load(payment_id)
                     if not core.is_settled(payment) and payment.attempts[-1].asks == attempt.asks:
                         yield from self._send_attempt(payment, attempt, asked=True)
+                case core.ReverseAttempt():
+                    yield from self._reverse_attempt(payment_id, step)
                 case core.AwaitAttempt(delay_ms=delay_ms):
                     yield delay_ms
                 case core.ReviewAttempt(attempt=attempt):
@@ -280,6 +287,7 @@ class Drivers:
             if told is None or told.kind is not OutcomeKind.PENDING:
                 break
             yield LOOKS_AFTER_MS[-1]
+        told = desk.release_strays(self.world.psps[found.account], row, found, told)
         action = desk.action_of(told)
         open_status = OPEN_MODIFICATION if isinstance(found, Modification) else core.OPEN_ATTEMPTS
         if found.status in open_status and not found.asks_before and self.world.random.random() < ASKS_AGAIN_RATE:
@@ -389,7 +397,7 @@ class Drivers:
     def _answer(self, key: str, answer: Answer) -> None:
         self.world.tell(f"answer to {key}: {answer.disposition} {answer.body or ''}")
         self.answers.setdefault(key, []).append(answer)
-        self.answered += 1
+        self.answered.append(key)
 
 
 # Mostly the policy's own; merchants narrow it in every way they can.
@@ -418,7 +426,7 @@ def dunning(world: World, drivers: Drivers, number: int) -> Steps:
         amount = random.choice((10, 10, 20))
         accounts = drivers.route(payment_id, amount, card, ruleset)
         if accounts:
-            order = Order(amount, CaptureMethod.AUTOMATIC, accounts, card, cascade=cascade)
+            order = Order(amount, CaptureMethod.AUTOMATIC, accounts, card, by_merchant=True, cascade=cascade)
             world.start(f"create {payment_id}", drivers.create(f"key-{payment_id}", payment_id, order))
         yield random.choice(DUNNING_PAUSES_MS)
 

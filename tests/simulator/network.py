@@ -11,7 +11,7 @@ from gateway_svc.domain.cascade_policy import MAX_CASCADE_SECONDS, Decline, row_
 from gateway_svc.domain.cascade_table import Cascade
 from gateway_svc.domain.payment import AttemptStatus
 from gateway_svc.domain.retry_governor import RetryLimit
-from tests.simulator.books import EPOCH_US, Move, Row
+from tests.simulator.record import EPOCH_US, Move, Row
 
 _MONTH = timedelta(days=30)
 
@@ -26,7 +26,9 @@ DAY_MS = 86_400_000
 VISA_REATTEMPTS = 3
 MASTERCARD_A_DAY = 3
 MASTERCARD_OF_ONE_AMOUNT = 5
-FORBIDDEN = {("visa", "43"), ("mastercard", "03"), ("mastercard", "21")}
+FORBIDDEN = {("visa", "43"), ("mastercard", "03")}
+# After these the merchant may start no payment any more; the shopper may.
+AGREEMENT_ENDED = {("mastercard", "21")}
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class NetworkCard:
     declined_ms: int | None = None
     approved_ms: int = -1
     forbidden: str = ""
+    ended: str = ""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ def _take_end(card: NetworkCard, move: Move, row: Row) -> None:
         word = decline.advice_code if brand == "mastercard" else decline.network_code or _code_of(decline.code)
         if (brand, word) in FORBIDDEN:
             card.forbidden = word
+        if (brand, word) in AGREEMENT_ENDED:
+            card.ended = word
 
 
 def _code_of(code: str) -> str:
@@ -95,6 +100,8 @@ def _broken_by(card: NetworkCard, move: Move, row: Row) -> str:
     name, brand = f"{move.attempt_id} with {row.card}", row.payment.brand
     if card.forbidden:
         return f"I8: {name} was begun after {card.forbidden}"
+    if card.ended and row.by_merchant:
+        return f"I8: {name} was begun by the merchant after {card.ended}"
     sent = [each for each in card.attempts.values() if each.status is not AttemptStatus.NOT_SENT]
     again = card.declined_ms is not None and move.at_ms - card.declined_ms < MONTH_MS
     if brand == "visa" and again:

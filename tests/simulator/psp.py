@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
-from gateway_svc.domain.resolution import Means
+from gateway_svc.domain.resolution import Confirms, Means
 
 # What PSPs offer to settle an operation: by our reference, by the PSP's own ids, by a repetition, by a webhook alone.
 OFFERS = (
@@ -16,7 +16,13 @@ OFFERS = (
     Means(repeat_seconds=7 * 86_400, webhook=True),
     Means(webhook=True),
     Means(),
+    Means(repeat_seconds=7 * 86_400, webhook=True, reverse=Confirms.WEBHOOK),
+    Means(webhook=True, reverse=Confirms.WEBHOOK),
+    Means(webhook=True, reverse=Confirms.ANSWER),
+    Means(reverse=Confirms.ANSWER),
 )
+REVERSAL = ":reversal"
+"""Follows the reference of an attempt in what is told of its reversal."""
 # Even a PSP without keys takes a copy for what it is when the network brings one right after the other.
 LEAST_MEMORY_MS = 100_000
 DECISION_MS = 600_000
@@ -62,11 +68,14 @@ class Charge:
     refunded: int = 0
     voided: bool = False
     closed: bool = False
+    #: Of what was declined before: our reference of it, and whether our record knows nothing of the charge.
+    reference: str = ""
+    stray: bool = False
 
     @property
     def live(self) -> bool:
-        """Tell whether money is held or was taken."""
-        return not self.voided
+        """Tell whether money is held or was taken, as far as the PSP has not denied it before."""
+        return not (self.voided or self.stray)
 
 
 @dataclass(slots=True)
@@ -91,9 +100,13 @@ class Psp:
     decided: int = 0
     acts: int = 0
     by_reference: dict[str, Outcome] = field(default_factory=dict)
+    #: Told of each authorization that is declined; of one that changes its mind.
+    declined: Callable[["Psp", Request], None] | None = None
 
     def handle(self, request: Request) -> Outcome:
         """Act on a request that arrived; the same key gives the same answer and no second effect while remembered."""
+        if request.operation == "reverse":
+            return self._reverse(request)
         if not self.knows(request):
             self.acted_ms[request.key] = self.now()
             outcome = self._acknowledge(request) if self.later and request.operation != "authorize" else None
@@ -102,6 +115,8 @@ class Psp:
                 self._told(request.reference, outcome)
             self.answers[request.key] = outcome
             self.by_reference[request.reference] = outcome
+            if self.declined and request.operation == "authorize" and outcome.kind is OutcomeKind.DECLINED:
+                self.declined(self, request)
         return self.answers[request.key]
 
     def knows(self, request: Request) -> bool:
@@ -126,6 +141,43 @@ class Psp:
 
         self.at(self.random.randrange(1, DECISION_MS), decide)
         return Outcome(OutcomeKind.PENDING, psp_reference=named)
+
+    def _reverse(self, request: Request) -> Outcome:
+        """Take back what was authorized under a reference; what the reversal came to is not what the reference did."""
+        if not self.knows(request):
+            self.acted_ms[request.key] = self.now()
+            self.answers[request.key] = (
+                self._acknowledge_reversal(request.reference)
+                if self.means.reverse is Confirms.WEBHOOK
+                else self._told_of_release(request.reference)
+            )
+        return self.answers[request.key]
+
+    def _acknowledge_reversal(self, reference: str) -> Outcome:
+        self.decided += 1
+
+        def decide() -> None:
+            self._told_of_release(reference)
+
+        self.at(self.random.randrange(1, DECISION_MS), decide)
+        return Outcome(OutcomeKind.PENDING, psp_reference=f"{self.name}-rev-{self.decided}")
+
+    def _told_of_release(self, reference: str) -> Outcome:
+        outcome = self._release(reference)
+        self._told(reference + REVERSAL, outcome)
+        return outcome
+
+    def _release(self, reference: str) -> Outcome:
+        self.acts += 1
+        told = self.by_reference.get(reference)
+        charge = self.charges.get(told.psp_reference) if told is not None else None
+        # Few take back what they have captured at once.
+        fails = 0.1 if charge is None or not charge.captured else 0.7
+        if told is None or charge is None or charge.voided or self.random.random() < fails:
+            return self._declined("invalid_request")
+        charge.voided = True
+        self.by_reference[reference] = replace(told, kind=OutcomeKind.DECLINED, code="customer_canceled")
+        return Outcome(OutcomeKind.APPROVED, psp_reference=told.psp_reference)
 
     def _told(self, reference: str, outcome: Outcome) -> None:
         if self.means.webhook:

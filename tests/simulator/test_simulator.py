@@ -1,6 +1,5 @@
 """The simulator over the real core: thousands of seeds hold, planted bugs are found, a seed replays exactly."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from gateway_svc.domain.outcome import Outcome, OutcomeKind, details_of
 from gateway_svc.domain.payment import Attempt, Payment
 from gateway_svc.domain.retry_governor import DO_NOT_RETRY, RetryLimit
 from tests.fakes.gateway.retries import Retries, Tried
+from tests.simulator.campaign import play, play_in_processes
 from tests.simulator.drivers import Judge
 from tests.simulator.simulation import SEEDS, Result, simulate
 
@@ -60,39 +60,24 @@ def required_code_is_forgotten(
 
 
 def test_every_seed_holds_every_invariant_and_all_together_meet_every_situation() -> None:
-    met: Counter[str] = Counter()
-    for seed in range(SEEDS):
-        result = simulate(seed)
-        assert not result.violation, f"\n{result}"
-        met.update(_situations(result))
-    for situation in (
-        "crash",
-        "cascade",
-        "unknown",
-        "repeat",
-        "not found",
-        "replay",
-        "in flight",
-        "refused",
-        "late",
-        "turned away",
-        "frozen",
-        "webhook",
-        "no webhook",
-        "pending",
-        "review",
-        "operator",
-        "passed over",
-        "asked again",
-        "no code",
-        "keep",
-        "keep again",
-        "stopped",
-        "held back",
-        "category 1",
-        "last advice",
-    ):
-        assert met[situation] >= SEEDS / 100, f"the simulator hardly meets `{situation}`: {met}"
+    played = play(0, SEEDS)
+    assert not played.broken, f"\n{played.broken}"
+    assert not played.rare(), f"the simulator hardly meets {played.rare()}: {played.met}"
+
+
+def test_over_several_processes_the_same_is_played() -> None:
+    assert play_in_processes(7, 230, 3, within_seconds=600) == play(7, 230)
+
+
+def test_the_first_broken_seed_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def some_break(seed: int) -> Result:
+        return Result(seed, "I1: planted" if seed in {150, 320} else "", ("CRASH",), 1, 1)
+
+    monkeypatch.setattr("tests.simulator.campaign.simulate", some_break)
+    played = play_in_processes(0, 500, 2, within_seconds=600)
+    assert played.broken is not None
+    assert (played.broken.seed, played.seeds, played.met["crash"]) == (150, 151, 151)
+    assert "repeat" in played.rare()
 
 
 BUGS = (
@@ -196,6 +181,18 @@ def test_a_payment_that_nobody_ends_when_its_cascade_is_held_back_is_found() -> 
     assert found.violation.split(":")[0] == "I10"
 
 
+def test_a_reversal_that_is_believed_before_it_is_confirmed_is_found() -> None:
+    found = next((result for seed in range(BUG_SEEDS) if (result := simulate(seed, believing=True)).violation), None)
+    assert found is not None
+    assert found.violation.split(":")[0] in {"I2", "I5"}
+
+
+def test_an_approval_that_is_believed_while_a_reversal_is_open_is_found() -> None:
+    found = next((result for seed in range(BUG_SEEDS) if (result := simulate(seed, holding=False)).violation), None)
+    assert found is not None
+    assert "[reversal]" in str(found)
+
+
 def settings_are_forgotten(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked: bool) -> core.AttemptVerdict:
     """Planted: the merchant's settings narrow nothing."""
     return core.judge_attempt(replace(payment, cascade=UNRESTRICTED), attempt, outcome, asked=asked)
@@ -219,41 +216,3 @@ def test_a_cascade_that_policy_or_merchant_forbid_is_found(bug: Judge) -> None:
 def test_a_seed_replays_exactly() -> None:
     for seed in (3, 141, 592):
         assert simulate(seed) == simulate(seed)
-
-
-def _situations(result: Result) -> set[str]:
-    story = "\n".join(result.story)
-    signs = {
-        "crash": "CRASH",
-        "cascade": "_2 to ",
-        "unknown": "UNKNOWN",
-        "not found": "NOT_FOUND",
-        "replay": "REPLAYED",
-        "in flight": "IN_FLIGHT",
-        "refused": "[refused]",
-        "late": "[late]",
-        "turned away": "[turned away]",
-        "frozen": "[frozen]",
-        "webhook": "[webhook]",
-        "no webhook": "[no webhook]",
-        "pending": "PENDING",
-        "review": "[review]",
-        "operator": "[operator]",
-        "asked again": "[asked again]",
-        "no code": "[no code]",
-        "keep": "[keep]",
-        "stopped": "[stopped]",
-        "held back": "[held back]",
-        "passed over": "[passed over]",
-        "category 1": "network code 43",
-        "last advice": "advice code 03",
-    }
-    met = {situation for situation, sign in signs.items() if sign in story}
-    told = [line.partition(" s  ")[2].partition(" [")[0] for line in result.story]
-    sends = [text for text in told if text.startswith("authorize")]
-    if len(sends) != len(set(sends)):
-        met.add("repeat")
-    keeps = [text for text in told if text.startswith("the vault is to keep")]
-    if len(keeps) != len(set(keeps)):
-        met.add("keep again")
-    return met

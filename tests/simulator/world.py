@@ -8,7 +8,7 @@ from random import Random
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from tests.fakes.gateway.retries import Retries
 from tests.simulator.books import Books
-from tests.simulator.psp import OFFERS, Psp, Request
+from tests.simulator.psp import OFFERS, REVERSAL, Psp, Request
 from tests.simulator.vault import KEEP_FAULTS, Vault
 
 FAULTS = (
@@ -26,8 +26,13 @@ FAULTS = (
     "turned away",
 )
 FREEZE_RATE = 0.05
+VERY_LATE_MS = (90_000, 2_000_000, 2_000_000, 4 * 86_400_000)
+LATE_WEBHOOK_FAULTS = ("none", "late", "late", "late", "missing")
 WEBHOOK_FAULTS = ("none", "none", "late", "twice", "missing")
 SYNC_FAULTS = ("none", "none", "none", "not found first", "lost", "refused")
+
+TIMED_OUT = Outcome(OutcomeKind.UNKNOWN, code="psp_timeout")
+NOT_TAKEN = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
 
 
 @dataclass(slots=True)
@@ -65,12 +70,13 @@ class World:
         crash_rate: float = 0.04,
         guarded: bool = True,
         ending: bool = True,
+        holding: bool = True,
     ) -> None:
         self.random = Random(seed)
         self.now = 0
         self.story: list[str] = []
         self.running: dict[str, Process] = {}
-        self.books = Books(lambda: self.now, retries, guarded=guarded, ending=ending)
+        self.books = Books(lambda: self.now, retries, guarded=guarded, ending=ending, holding=holding)
         self.psps = {name: self._new_psp(name) for name in ("alpha", "beta", "gamma")}
         self.vault = Vault()
         # Set by the drivers: takes an account, a reference and what its webhook says.
@@ -97,11 +103,15 @@ class World:
 
     def _send_webhook(self, psp: Psp, reference: str, outcome: Outcome) -> None:
         """Deliver a webhook before the answer or long after it, perhaps twice, perhaps never."""
-        fault = self.random.choice(WEBHOOK_FAULTS) if self.faulty else "none"
+        reversible = psp.means.reverse is not None
+        faults = LATE_WEBHOOK_FAULTS if reversible else WEBHOOK_FAULTS
+        fault = self.random.choice(faults) if self.faulty or reference.endswith(REVERSAL) else "none"
         if fault == "missing":
             self.tell(f"{psp.name}'s webhook about {reference} is lost [no webhook]")
             return
-        latest_ms = 90_000 if fault == "late" else 2_000
+        # Late enough to come between, or after, the reversals of what it tells.
+        late_ms = self.random.choice(VERY_LATE_MS) if reversible else 90_000
+        latest_ms = late_ms if fault == "late" else 2_000
         for _ in range(2 if fault == "twice" else 1):
             self.at(self.random.randrange(latest_ms), lambda: self.notified(psp.name, reference, outcome))
 
@@ -175,7 +185,7 @@ class World:
     def send(self, account: str, request: Request, timeout_ms: int) -> Waiter:
         """Send a request to a PSP over the network, with whatever fault the seed has in store."""
         psp = self.psps[account]
-        fault = self.random.choice(FAULTS) if self.faulty else "none"
+        fault = self.random.choice(FAULTS) if self.faulty or request.operation == "reverse" else "none"
         waiter = Waiter()
         there, back = self.random.randrange(5, 400), self.random.randrange(5, 400)
         self.tell(f"{request.operation} {request.reference} to {account}" + (f" [{fault}]" if fault != "none" else ""))
@@ -187,7 +197,7 @@ class World:
             self.arrive(waiter, Outcome(OutcomeKind.DECLINED, code="cvc_required"), there)
             return waiter
         if fault == "refused":
-            self.arrive(waiter, Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable"), 1)
+            self.arrive(waiter, NOT_TAKEN, 1)
             return waiter
         if fault == "turned away":
             self.arrive(waiter, Outcome(OutcomeKind.DECLINED, code="merchant_configuration"), there + back)
@@ -202,7 +212,7 @@ class World:
             self.at(there, lambda: self.arrive(waiter, psp.handle(request), back))
         if fault in {"garbage", "error before"}:
             self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_error"), there + back)
-        self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_timeout"), timeout_ms)
+        self.arrive(waiter, TIMED_OUT, timeout_ms)
         return waiter
 
     def _has_code(self, request: Request) -> bool:
@@ -245,12 +255,12 @@ class World:
         waiter = Waiter()
         delay = self.random.randrange(5, 400)
         if fault == "refused":
-            self.arrive(waiter, Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable"), 1)
+            self.arrive(waiter, NOT_TAKEN, 1)
         elif fault == "not found first":
             self.arrive(waiter, Outcome(OutcomeKind.NOT_FOUND), delay)
         elif fault == "none":
             self.at(delay, lambda: self.arrive(waiter, self._told(psp, reference), delay))
-        self.arrive(waiter, Outcome(OutcomeKind.UNKNOWN, code="psp_timeout"), timeout_ms)
+        self.arrive(waiter, TIMED_OUT, timeout_ms)
         return waiter
 
     def _told(self, psp: Psp, reference: str) -> Outcome:
