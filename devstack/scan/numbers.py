@@ -37,6 +37,11 @@ _PRINTED: Final = re.compile(
 _FIRST_SIGN: Final = re.compile(rb"[0-9]+([^0-9]+)")
 _FIFTH_GROUP: Final = re.compile(rb"[0-9]{1,3}(?![0-9])")
 _BLANKS: Final = re.compile(_BLANK)
+#: Up to its last group of twelve: databases write the next column right behind that, a year mostly, as if it were one.
+_UUID_HEAD: Final = re.compile(
+    rb"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[1-8][0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-",
+)
+_UUID_HEAD_LENGTH: Final = 24
 _CARET: Final = re.compile(rb"\^|%(?:25)*5[Ee]|\\+(?:u00|x)5[Ee]|&#(?:94|[Xx]5[Ee]);")
 _NO_DIGIT: Final = bytes(sign for sign in range(256) if not chr(sign).isdigit() or sign > ord("9"))
 _ESCAPED_BLANKS: Final = b"ntrbf"
@@ -114,6 +119,8 @@ def _in_one_piece(data: bytes, start: int, end: int) -> Iterator[Digits]:
     """Yield the number that a group of digits is."""
     if start > 1 and data[start - 1] == ord(".") and 48 <= data[start - 2] <= 57:  # noqa: PLR2004 - 0 to 9
         # The digits after a decimal point.
+        return
+    if _UUID_HEAD.fullmatch(data, max(start - _UUID_HEAD_LENGTH, 0), start):
         return
     for first, last in _pieces(data, start, end):
         digits = data[first:last].decode("ascii")

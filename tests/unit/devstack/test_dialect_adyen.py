@@ -228,7 +228,7 @@ def test_a_reversal_cancels_or_refunds_and_a_technical_cancel_goes_by_reference(
     client.counter.decide()
     assert client.counter.notices[-1].type == "TECHNICAL_CANCEL"
     told = client.told()[-1]
-    assert (told.kind, told.reference) == (OperationKind.VOID, "modification-1")
+    assert (told.kind, told.reference) == (OperationKind.REVERSE, "modification-1")
 
 
 @pytest.mark.parametrize("event", ["CAPTURE_FAILED", "REFUND_FAILED"])

@@ -41,6 +41,19 @@ REVIEW: dict[str, Any] = {
         "currency": "EUR",
         "reversal": False,
     },
+    "contradictions": [
+        {
+            "time": "2026-11-23T14:03:09Z",
+            "outcome": "APPROVED",
+            "code": "",
+            "raw_code": "",
+            "psp_reference": psp_reference,
+            "amount": "7",
+            "currency": "EUR",
+            "reversal": False,
+        }
+        for psp_reference in ("psp_8", "psp_9")
+    ],
     "inquiries": [
         {"time": "2026-11-20T14:03:08Z", "outcome": "NOT_FOUND", "code": "", "raw_code": "", "psp_reference": ""}
     ],
@@ -129,7 +142,8 @@ def test_the_evidence(desk: Desk) -> None:
     output = desk.call("show", "pay_1_1").output
     assert "account     acme (adyen)" in output
     assert "recorded    UNKNOWN, psp_timeout" in output
-    assert "PSP said    APPROVED, reference psp_9, amount 7 EUR" in output
+    for reference in ("psp_8", "psp_9"):
+        assert f"PSP said    2026-11-23T14:03:09  APPROVED, reference {reference}, amount 7 EUR" in output
     assert "2026-11-20T14:03:08  NOT_FOUND" in output
 
 

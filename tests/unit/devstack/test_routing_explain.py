@@ -22,6 +22,7 @@ ROUTING: dict[str, Any] = {
     "rule": "euro",
     "unheld_rules": ["gift"],
     "three_ds": "REQUIRED",
+    "facts": {"initiator": "CUSTOMER", "three_ds": "NONE"},
     "list_version": 3,
     "learning_current": True,
     "candidates": [
@@ -177,6 +178,15 @@ def test_a_payment_without_ruleset_and_scores_is_shown_too() -> None:
         "what was learnt from earlier payments was not up to date",
     ]
     assert shown[-1] == "no further account: it may not be tried"
+
+
+def test_who_started_a_payment_and_an_authentication_from_elsewhere_are_told() -> None:
+    plain, told = (
+        list(lines(ROUTING)),
+        list(lines(ROUTING | {"facts": {"initiator": "MERCHANT", "three_ds": "EXTERNAL"}})),
+    )
+    more = ["the merchant started it", "it came with an authentication that was done elsewhere"]
+    assert [line for line in told if line not in plain] == more
 
 
 def test_a_payment_from_before_decisions_says_so() -> None:

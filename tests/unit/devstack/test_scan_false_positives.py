@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 
+from devstack.scan.issuers import is_card_number
 from devstack.scan.matching import Hit, Kind, Matcher, Wanted
 from mesh.identifiers import new_id
 
@@ -98,6 +99,32 @@ def test_identifiers_by_the_thousand() -> None:
         ]
 
     assert found("\n".join(lines)) == []
+
+
+@pytest.mark.parametrize(
+    "next_column", [b"2026-11-26 09:44:46.917215281+00:00", b"9999-12-31 23:59:59+00:00", b"8\x01B\x0c"]
+)
+def test_a_uuid_whose_last_group_has_no_letter_before_the_next_column_of_a_database(next_column: bytes) -> None:
+    """As it stands in the file of Temporal's database: a run's id, and the year in which it began or will end."""
+    chance = random.Random(SEED)
+    digits = next_column[: len(next_column) - len(next_column.lstrip(b"0123456789"))].decode()
+    lookalikes = 0
+    while lookalikes < 50:
+        last = f"{chance.choice('45')}{chance.randrange(10**11):011}"
+        lookalikes += is_card_number(last + digits)
+        run_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))[:24] + last
+        assert found(b"\x06U\x01" + run_id.encode() + next_column) == [], run_id
+
+
+@pytest.mark.parametrize(
+    "before", ["1b4e28ba-2fa1-71d2-c83f-", "1b4e28ba-2fa1-01d2-883f-", "b4e28ba-2fa1-41d2-883f-", "order-12-"]
+)
+def test_a_number_behind_a_dash_is_one_where_there_is_no_uuid(before: str) -> None:
+    assert [hit.kind for hit in found(f"({before}4242424242424242)")] == [Kind.CARD_NUMBER]
+
+
+def test_a_number_behind_a_whole_uuid_is_one() -> None:
+    assert [hit.kind for hit in found(f"{uuid.UUID(int=7, version=4)}-4242424242424242")] == [Kind.CARD_NUMBER]
 
 
 def test_a_log_of_a_service() -> None:

@@ -140,10 +140,8 @@ def test_a_store_ends_when_its_time_is_over() -> None:
 
         look.through("a stream", blocks())
 
-    began = time.monotonic()
     report, _ = run(endless, lambda look: look.at("a place", b"nothing"), seconds=0.3)
 
-    assert time.monotonic() - began < 60
     assert report.exit_code == 2
     assert report.stores[0].reasons == ["not finished within 0.3 s (next: give it longer: --seconds)"]
     assert report.stores[1].state is State.SEARCHED
