@@ -53,6 +53,8 @@ stops.
 - **cascade**: another account may be asked now, by the same payment: *once* or *always*.
 - **step up**: 3-D Secure, then the same account.
 - **stop**: nothing of that.
+- **never again**: the network forbids any further try of the card by this merchant. *The merchant's*: of payments that
+  the merchant starts by an agreement; the shopper may pay with the card as before.
 
 Only what was declined, or was sent to nobody, moves on. An outcome that is not known never does. A payment has at most
 {MAX_ATTEMPTS} attempts, and none follows another more than {MAX_CASCADE_SECONDS // 60} minutes after the payment began.
@@ -106,7 +108,7 @@ def _line(row: Row) -> str:
         for follow in row.follows
     )
     category = str(row.visa_category) if row.visa_category else ""
-    never = "yes" if row.never_again else ""
+    never = ("the merchant's" if row.merchant_only else "yes") if row.never_again else ""
     since = "" if row.effective_from == FIRST_DAY else str(row.effective_from)
     return f"| `{row.code}` | {row.brand} | {since} | {row.decline_class} | {follows} | {category} | {never} |"
 
@@ -120,6 +122,16 @@ def _limits_section() -> list[str]:
         "`do_not_retry`; no PSP is asked, and the payment has no attempt for it. A *reattempt* is an attempt that was",
         "begun when a decline of the card was known that no approval had followed; the other limits count first tries",
         "that were declined too. What was not sent counts nowhere, what is not known counts.",
+        "",
+        "An approval starts Visa's count anew, as it counts consecutive declines ([tabapay][retry-rules]). It changes",
+        "nothing about Mastercard's, which counts the declines of a card at an acceptor within the window",
+        "([tabapay][retry-rules], [on Mastercard][tabapay-mastercard], [retries.com][tpe]). One source",
+        "has a success reset both ([dintero][quota]); where sources disagree, the stricter reading holds.",
+        "",
+        "[retry-rules]: https://developers.tabapay.com/docs/excessive-retry-rules",
+        "[tabapay-mastercard]: https://developers.tabapay.com/docs/mastercard-1",
+        "[tpe]: https://retries.com/guides/transaction-processing-excellence",
+        "[quota]: https://docs.dintero.com/docs/checkout/tokenization-error-handling",
         "",
         "| brand | from | attempts | within | counted |",
         "|---|---|---|---|---|",
@@ -139,17 +151,21 @@ def _limits_section() -> list[str]:
 
 def _decline_rules() -> str:
     values = ",\n        ".join(
-        f"({place}, '{row.brand}', '{row.code}', {_since(row.effective_from)}, {str(row.never_again).lower()})"
+        f"({place}, '{row.brand}', '{row.code}', {_since(row.effective_from)},"
+        f" {str(row.never_again).lower()}, {str(row.merchant_only).lower()})"
         for place, voice in enumerate((Voice.ADVICE, Voice.NETWORK, Voice.CODE), 1)
         for row in sorted(TABLE, key=lambda row: (row.code, row.brand, row.effective_from))
         if row.voice is voice
     )
     return f"""\
 -- Which words of a decline forbid any further try of a card: voice 1 is the network's advice, 2 its response code, 3
--- Payera's normalised code. Brand is empty for all brands. gateway.is_never_again tells which row holds.
+-- Payera's normalised code. Brand is empty for all brands; merchant_only forbids payments that the merchant starts, and
+-- no others. gateway.is_never_again tells which row holds.
 -- {_WRITTEN}/cascade_table.py.
 CREATE OR REPLACE FUNCTION gateway.decline_rules()
-RETURNS TABLE (voice integer, brand text, code text, effective_from timestamptz, never_again boolean)
+RETURNS TABLE (
+    voice integer, brand text, code text, effective_from timestamptz, never_again boolean, merchant_only boolean
+)
 LANGUAGE sql IMMUTABLE
 AS $$
     VALUES

@@ -20,6 +20,7 @@ from gateway_svc.adapters.grpc import (
     review_service,
 )
 from gateway_svc.adapters.keys.authenticator import CachingAuthenticator
+from gateway_svc.adapters.postgres.cryptogram_seal import CryptogramSeal
 from gateway_svc.adapters.postgres.merchant_store import PostgresMerchantStore
 from gateway_svc.adapters.postgres.payment_history import PostgresPaymentHistory
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
@@ -109,7 +110,7 @@ class Gateway:
 
     def _add_services(self, merchants: PostgresMerchantStore, durable: DurableDriver) -> None:
         settings = self._settings
-        store = PostgresPaymentStore(self._database)
+        store = PostgresPaymentStore(self._database, CryptogramSeal(settings.codec_keyring))
         connectors = GrpcPspConnectors(self._channels["psp_connectors"])
         crash_points = CrashPoints(settings.crash_directory, environment=settings.environment)
         environment = Environment(settings.timing(), crash_points, self._logger, time.monotonic)
@@ -127,6 +128,7 @@ class Gateway:
             connectors=connectors,
             durable=durable,
             tell=tell,
+            action_seconds=self._settings.shopper_action_seconds,
         )
         modify = ModifyPayment(driver=driver, store=store, connectors=connectors, durable=durable)
         payments = payment_service.PaymentServicer(create, modify, ReadPayments(store))

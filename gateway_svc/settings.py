@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from gateway_svc.application.budget import Timing
+from gateway_svc.domain.shopper_action import SHOPPER_SECONDS, SHOPPER_SECONDS_MAX
 from mesh.settings import BaseSettings
 
 
 class GatewaySettings(BaseSettings, frozen=True, kw_only=True):
-    """The gateway's PAYERA_* variables; times in milliseconds."""
+    """The gateway's PAYERA_* variables; times in milliseconds where their names say nothing else."""
 
     database_url: str
     router_address: str
@@ -19,6 +20,7 @@ class GatewaySettings(BaseSettings, frozen=True, kw_only=True):
     database_pool_size: int = 8
     create_budget_ms: int = 10_000
     psp_timeout_ms: int = 8_000
+    shopper_action_seconds: int = SHOPPER_SECONDS
     concurrency_limit: int = 64
 
     def __post_init__(self) -> None:
@@ -26,6 +28,9 @@ class GatewaySettings(BaseSettings, frozen=True, kw_only=True):
         super().__post_init__()
         if self.create_budget_ms < 1 or self.psp_timeout_ms < 1:
             message = "PAYERA_CREATE_BUDGET_MS and PAYERA_PSP_TIMEOUT_MS must be at least 1"
+            raise ValueError(message)
+        if not 1 <= self.shopper_action_seconds <= SHOPPER_SECONDS_MAX:
+            message = f"PAYERA_SHOPPER_ACTION_SECONDS must be from 1 to {SHOPPER_SECONDS_MAX}"
             raise ValueError(message)
         if self.concurrency_limit < 1:
             message = "PAYERA_CONCURRENCY_LIMIT must be at least 1"

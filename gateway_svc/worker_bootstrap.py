@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import Client
 
 from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
+from gateway_svc.adapters.postgres.cryptogram_seal import CryptogramSeal
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
 from gateway_svc.adapters.temporal.metrics import DurableMetrics
 from gateway_svc.adapters.temporal.starting import TemporalWorkStarter
@@ -57,7 +58,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     database = Database(settings.database_url, pool_size=settings.database_pool_size, name=SERVICE)
     channel = open_channel(settings.connectors_address, service="psp_connectors", tls_directory=settings.tls_directory)
     vault = open_channel(settings.vault_address, service="vault_svc", tls_directory=settings.tls_directory)
-    store = PostgresPaymentStore(database)
+    store = PostgresPaymentStore(database, CryptogramSeal(settings.codec_keyring))
     connectors = GrpcPspConnectors(channel)
     crashes = CrashPoints(settings.crash_directory, environment=settings.environment)
     keep = KeepToken(

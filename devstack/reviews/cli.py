@@ -129,11 +129,7 @@ def _show(review: dict[str, Any], connector: str) -> None:
         ("recorded", _said(review["recorded_status"], review)),
         ("asked", f"{review['asks']} times, at last {review['not_founds']} times not found"),
     ]
-    told = review.get("contradiction")
-    if told is not None:
-        amount = f", amount {told['amount']} {told['currency']}" if told["amount"] != "0" else ""
-        reversal = ", taking back a success" if told["reversal"] else ""
-        rows.append(("PSP said", _said(told["outcome"], told) + amount + reversal))
+    rows += [("PSP said", _contradiction(told)) for told in review["contradictions"][-10:]]
     rows += [("", f"{each['time'][:19]}  {_said(each['outcome'], each)}") for each in review["inquiries"][-10:]]
     rows += [
         ("decided", f"{each['time'][:19]}  {each['action']} by {each['decided_by']}: {each['note']}")
@@ -141,6 +137,12 @@ def _show(review: dict[str, Any], connector: str) -> None:
     ]
     for name, value in rows:
         click.echo(f"  {name:<12}{value}")
+
+
+def _contradiction(told: Mapping[str, Any]) -> str:
+    amount = f", amount {told['amount']} {told['currency']}" if told["amount"] != "0" else ""
+    reversal = ", taking back a success" if told["reversal"] else ""
+    return f"{told['time'][:19]}  {_said(told['outcome'], told)}{amount}{reversal}"
 
 
 def _said(word: str, codes: Mapping[str, Any]) -> str:

@@ -84,6 +84,11 @@ def _decided(routing: dict[str, Any]) -> Iterator[str]:
     yield f"priority list version {listed}" if listed else "the default priority list"
     if routing["unheld_rules"]:
         yield f"rules whose condition failed: {', '.join(routing['unheld_rules'])}"
+    facts = routing["facts"]
+    if facts["initiator"] == "MERCHANT":
+        yield "the merchant started it"
+    if facts["three_ds"] == "EXTERNAL":
+        yield "it came with an authentication that was done elsewhere"
     if routing["three_ds"] in THREE_DS:
         yield THREE_DS[routing["three_ds"]]
     if not routing["learning_current"]:

@@ -87,16 +87,21 @@ while the first is being worked on. A `reference` is unique per account and type
 
 | call | body |
 |---|---|
-| `POST /v1/charges` | `reference`, `amount` (minor units), `currency`, `card` (`number`, `exp_month`, `exp_year`, optional `cvc`, `holder_name`), `capture` (default true), optional `statement_descriptor` |
+| `POST /v1/charges` | `reference`, `amount` (minor units), `currency`, `card` (`number`, `exp_month`, `exp_year`, optional `cvc`, `holder_name`), `capture` (default true), optional `statement_descriptor`, `stored_credential` (`initiator`, `use`, `reason`, `network_transaction_id`, `network_transaction_date`), `authentication` (`version`, `trans_status`, `eci`, `cryptogram`, `ds_transaction_id`, `challenge_status`), `exemption`, `return_url`, `three_ds` (`automatic`, `challenge`, `skip`) |
 | `POST /v1/charges/{{id}}/captures` | `reference`, `amount`, `currency`, `final` (default true: the rest is released) |
 | `POST /v1/charges/{{id}}/void` | `reference` |
 | `POST /v1/charges/{{id}}/refunds` | `reference`, `amount`, `currency` |
 | `GET /v1/operations?reference=...&type=...` | `type` is `authorize`, `capture`, `void` or `refund`; 404 `operation_not_found` |
 
-Every answer is an operation: `id`, `type`, `status` (`approved`, `declined`), `reference`, `charge`, `amount`, `currency`,
+Every answer is an operation: `id`, `type`, `status` (`approved`, `declined`, `action_required`), `action`, `reference`, `charge`, `amount`, `currency`,
 `captured_amount`, `network_code`, `reason`, `network_transaction_id`, `card`. A decline is a 200. The books refuse with a declined
 operation and a `reason`: `amount_exceeds_authorized`, `amount_exceeds_captured`, `already_captured`, `already_voided`,
 `charge_closed`, `charge_declined`, `currency_mismatch`.
+
+**3-D Secure.** With a `return_url`, the cards below that are declined with 1A wait for the shopper instead, and so does every other with
+`three_ds` `challenge`: `action` has the `url` of a page with two buttons, one to complete and one to fail, which leads back to the
+`return_url`. Nothing tells the caller but a question. A void cancels what waits. The pages of Stripe's and Checkout.com's dialects have
+the same buttons.
 
 ## Test cards
 

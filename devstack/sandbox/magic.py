@@ -228,6 +228,10 @@ SUCCESS_CARDS: Final = (
 _VERDICT_OF_CARD: Final = MappingProxyType({card.number: card.verdict for card in TEST_CARDS})
 
 
+AUTHENTICATION_REQUIRED: Final = Verdict(network_code="1A")
+AUTHENTICATION_FAILED: Final = Verdict(reason="authentication_failed")
+
+
 def brand_of(number: str) -> str:
     """Give the brand of a card number as the vault names it, `unknown` when no range has it."""
     return brands.brand_of(number).value

@@ -1,7 +1,7 @@
 """Reads requests of the sandbox PSP's API into values, or says what is wrong with them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import parse_qs
 
 import msgspec
@@ -41,6 +41,31 @@ class CardFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "CardFields(***)"
 
 
+class CredentialFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The agreement that a charge belongs to."""
+
+    initiator: Literal["customer", "merchant"]
+    use: Literal["first", "subsequent"]
+    reason: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,30}$")]
+    network_transaction_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    network_transaction_date: Annotated[str, msgspec.Meta(pattern="^([0-9]{4})?$")] = ""
+
+
+class AuthenticationFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An authentication of the shopper that was done elsewhere."""
+
+    version: Annotated[str, msgspec.Meta(pattern="^2[.][0-9.]{1,5}$")]
+    trans_status: Literal["Y", "A", "C", "U", "I"]
+    eci: Annotated[str, msgspec.Meta(pattern="^([0-9]{2})?$")] = ""
+    cryptogram: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    ds_transaction_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    challenge_status: Literal["", "Y"] = ""
+
+    def __repr__(self) -> str:
+        """Show nothing of what proves it."""
+        return "AuthenticationFields(***)"
+
+
 class ChargeFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST /v1/charges."""
 
@@ -50,6 +75,11 @@ class ChargeFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     card: CardFields
     capture: bool = True
     statement_descriptor: Annotated[str, msgspec.Meta(max_length=22)] = ""
+    return_url: Annotated[str, msgspec.Meta(max_length=2048, pattern="^(https?://[!-~]+)?$")] = ""
+    three_ds: Literal["automatic", "challenge", "skip"] = "automatic"
+    stored_credential: CredentialFields | None = None
+    authentication: AuthenticationFields | None = None
+    exemption: Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,30}$")] = ""
 
 
 class CaptureFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,9 @@ from gateway_svc.domain.notices import (
     weigh_capture_at_once,
     weigh_modification_notice,
     weigh_release,
+    weigh_reversal,
 )
+from gateway_svc.domain.outcome import OutcomeKind
 from gateway_svc.domain.payment import Attempt, ModificationKind, Payment
 from mesh.identifiers import is_id
 from mesh.reasons import Reason
@@ -68,19 +70,22 @@ class ApplyNotification:
         modification_id = await self._modification_of(notice)
         if modification_id is not None:
             return await self._apply_to_modification(notice, modification_id)
-        attempt_id = notice.reference if notice.subject is Subject.AUTHORIZE else notice.payment_reference
+        by_reference = notice.subject in {Subject.AUTHORIZE, Subject.REVERSE}
+        attempt_id = notice.reference if by_reference else notice.payment_reference
         found = await self._attempt(attempt_id or notice.payment_reference)
         if found is None or found[1].account != notice.account:
             return UNMATCHED
         if notice.subject is Subject.AUTHORIZE:
             return await self._apply_to_attempt(notice, *found)
+        if notice.subject is Subject.REVERSE:
+            return await self._apply_to_reversal(notice, *found)
         if notice.subject is Subject.REFUND:
             return UNMATCHED
         return await self._apply_without_modification(notice, *found)
 
     async def _modification_of(self, notice: Notice) -> str | None:
         """Give the id of the modification a notice speaks of, None when it speaks of none that is known."""
-        if notice.subject is Subject.AUTHORIZE:
+        if notice.subject in {Subject.AUTHORIZE, Subject.REVERSE}:
             return None
         kind = ModificationKind(notice.subject.value)
         prefix = notice.reference.partition("_")[0]
@@ -90,9 +95,12 @@ class ApplyNotification:
         if payment_id is None:
             return None
         outcome = notice.outcome
-        return await self._store.find_open_modification(
-            payment_id, kind.value, outcome.amount or None, outcome.psp_reference
-        )
+        meant = payment_id, kind.value, outcome.amount or None, outcome.psp_reference
+        found = await self._store.find_open_modification(*meant)
+        if found is None and outcome.kind is OutcomeKind.APPROVED:
+            # Dropped as unmatched, money that has moved after all would stay unseen.
+            found = await self._store.find_failed_modification(*meant)
+        return found
 
     async def _apply_to_attempt(self, notice: Notice, payment: Payment, attempt: Attempt) -> Application:
         applied = Applied.KNOWN
@@ -110,6 +118,18 @@ class ApplyNotification:
                 break
             payment, attempt = found
         return Application(applied, payment.id)
+
+    async def _apply_to_reversal(self, notice: Notice, payment: Payment, attempt: Attempt) -> Application:
+        weight = weigh_reversal(payment, attempt, notice)
+        if weight is None:
+            return UNMATCHED
+        if weight is Weight.REVIEW:
+            return await self._review(notice, payment.id, attempt.id)
+        if weight is not Weight.RECORD:
+            return Application(Applied.KNOWN, payment.id)
+        verdict = core.judge_reversal(payment, attempt, notice.outcome)
+        await self._tell.after(await self._store.record_reversal(payment.id, attempt.id, None, verdict))
+        return Application(Applied.APPLIED, payment.id)
 
     async def _apply_to_modification(self, notice: Notice, modification_id: str) -> Application:
         applied = Applied.KNOWN

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from gateway_svc.domain.stored_credentials import Fault, is_id_of_visa
 from mesh.card_numbers import contains_card_number
 from mesh.identifiers import is_id
 from mesh.money import LARGEST_AMOUNT
@@ -31,6 +32,21 @@ def require_token(token: str) -> None:
     """Refuse with INVALID_FIELD what can't be a token's id; the value is not repeated, as it may be a card number."""
     if not is_id("tok", token):
         raise invalid_field("token", "must be the id of a token, `tok_` and 26 characters")
+
+
+def require_network_transaction_id(field: str, network_transaction_id: str) -> None:
+    """Refuse with CARD_NUMBER_IN_TEXT an id that is a card's number; the value is not repeated."""
+    if not is_id_of_visa(network_transaction_id):
+        require_texts(((field, network_transaction_id),))
+
+
+def require_none(faults: Iterable[Fault]) -> None:
+    """Refuse with INVALID_FIELD when there is any fault; the refusal tells all of them."""
+    violations = [Violation(fault.field, fault.rule) for fault in faults]
+    if violations:
+        first, more = violations[0], len(violations) - 1
+        told = f"`{first.field}`: {first.description}" + (f" (and {more} more)" if more else "")
+        raise Refusal(Reason.INVALID_FIELD, violations=violations, detail=told)
 
 
 def require_optional_amount(amount: int | None) -> None:

@@ -1,9 +1,10 @@
 """Creates a payment: checks it, picks the PSP accounts, and drives its first attempt."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from gateway_svc.application.agreements import require_agreement, require_authentication
 from gateway_svc.application.budget import Budget
 from gateway_svc.application.calls import MoneyCall
 from gateway_svc.application.checks import require_metadata, require_texts, require_token
@@ -22,12 +23,16 @@ from gateway_svc.application.ports import (
     ToRoute,
     View,
 )
+from gateway_svc.application.return_urls import require_return_url, require_way_back
 from gateway_svc.application.views import payment_of
 from gateway_svc.domain import core
 from gateway_svc.domain.eligibility import Charge, second_look
 from gateway_svc.domain.outcome import Outcome
-from gateway_svc.domain.payment import AttemptStatus, CaptureMethod, PaymentStatus
+from gateway_svc.domain.payment import AttemptStatus, CaptureMethod, PaymentStatus, ThreeDsPreference
 from gateway_svc.domain.routing import RouteDecision, preference_of
+from gateway_svc.domain.shopper_action import SHOPPER_SECONDS
+from gateway_svc.domain.stored_credentials import Initiator, StoredCredential, initiator_of
+from gateway_svc.domain.three_ds import Exemption, ThreeDsResult, ThreeDsState
 from mesh.identifiers import new_id
 from mesh.money import require_amount
 from mesh.reasons import Reason
@@ -50,6 +55,10 @@ class PaymentWish:
     metadata: Mapping[str, str] = field(default_factory=dict)
     statement_descriptor: str = ""
     store_card: bool = False
+    stored_credential: StoredCredential | None = None
+    three_ds: ThreeDsResult | None = None
+    exemption: Exemption | None = None
+    return_url: str = field(default="", repr=False)
 
 
 class CreatePayment:
@@ -59,7 +68,7 @@ class CreatePayment:
     the same key tells. A decline is no refusal.
     """
 
-    __slots__ = ("_connectors", "_driver", "_durable", "_router", "_store", "_tell", "_tokens")
+    __slots__ = ("_action_seconds", "_connectors", "_driver", "_durable", "_router", "_store", "_tell", "_tokens")
 
     def __init__(
         self,
@@ -71,7 +80,10 @@ class CreatePayment:
         connectors: PspConnectors,
         durable: DurableDriver,
         tell: TellAtOnce,
+        action_seconds: int = SHOPPER_SECONDS,
     ) -> None:
+        """Give a shopper `action_seconds` when a PSP wants something of them."""
+        self._action_seconds = action_seconds
         self._driver = driver
         self._store = store
         self._tokens = tokens
@@ -88,6 +100,7 @@ class CreatePayment:
         payment_id = new_id("pay")
         try:
             token = await self._tokens.describe(merchant_id=call.merchant_id, token=wish.token)
+            require_authentication(wish.stored_credential, wish.three_ds, str(token.card.get("brand") or ""))
             decision = await self._decide(call.merchant_id, payment_id, wish, token.card)
             budget.require_begin()
         except Refusal:
@@ -96,7 +109,7 @@ class CreatePayment:
                 raise
             return known
         answer = await self._driver.drive(
-            self._work(operation, _new_payment(payment_id, wish, token, decision)), operation, budget
+            self._work(operation, self._new_payment(payment_id, wish, token, decision)), operation, budget
         )
         if not answer.replayed:
             await self._tell.after(answer.view, budget.remaining_ms())
@@ -107,10 +120,20 @@ class CreatePayment:
     ) -> RouteDecision:
         """Ask the router, and leave out the accounts that can't take the payment.
 
-        Refuses with PAYMENT_BLOCKED when a rule sends it nowhere, with NO_ELIGIBLE_ACCOUNT when no account is left.
+        Refuses with PAYMENT_BLOCKED when a rule sends it nowhere, with NO_ELIGIBLE_ACCOUNT when no account is left, and
+        with INVALID_FIELD when a rule requires 3-D Secure and the shopper could not come back.
         """
         decision = await self._router.route(
-            ToRoute(merchant_id, payment_id, wish.amount, wish.currency, card, wish.metadata)
+            ToRoute(
+                merchant_id,
+                payment_id,
+                wish.amount,
+                wish.currency,
+                card,
+                wish.metadata,
+                initiator=initiator_of(wish.stored_credential),
+                three_ds=ThreeDsState.NONE if wish.three_ds is None else ThreeDsState.EXTERNAL,
+            )
         )
         if decision.blocked:
             raise Refusal(Reason.PAYMENT_BLOCKED, rule=decision.rule, detail=decision.blocked)
@@ -118,6 +141,8 @@ class CreatePayment:
         decision = second_look(decision, self._connectors.takes(), charge)
         if not decision.to_try():
             raise Refusal(Reason.NO_ELIGIBLE_ACCOUNT, detail=_why_none(decision))
+        if _preference(wish, decision) is ThreeDsPreference.CHALLENGE:
+            require_way_back(wish.return_url, decision.rule)
         return decision.recorded()
 
     async def _answer_known(self, operation: Operation, budget: Budget) -> Answer | None:
@@ -126,6 +151,33 @@ class CreatePayment:
 
     def _work(self, operation: Operation, new: NewPayment | None) -> "PaymentWork":
         return PaymentWork(self._store, self._connectors, self._durable, operation, new)
+
+    def _new_payment(
+        self, payment_id: str, wish: PaymentWish, token: DescribedToken, decision: RouteDecision
+    ) -> NewPayment:
+        return NewPayment(
+            id=payment_id,
+            amount=wish.amount,
+            currency=wish.currency,
+            capture_method=wish.capture_method.value,
+            token=wish.token,
+            card=token.card,
+            merchant_reference=wish.merchant_reference,
+            description=wish.description,
+            metadata=wish.metadata,
+            statement_descriptor=wish.statement_descriptor,
+            candidates=decision.to_try(),
+            store_card=wish.store_card,
+            card_on_file=token.on_file,
+            fingerprint=token.fingerprint,
+            three_ds_preference=_preference(wish, decision),
+            decision=decision,
+            stored_credential=wish.stored_credential,
+            three_ds=wish.three_ds,
+            exemption=wish.exemption,
+            return_url=wish.return_url,
+            action_seconds=self._action_seconds,
+        )
 
 
 class PaymentWork:
@@ -161,7 +213,8 @@ class PaymentWork:
 
     async def send(self, state: State, timeout_ms: int) -> Outcome:
         """Send the first attempt."""
-        payment = payment_of(state.payment)
+        # The record gives no cryptogram away: this call has the one that it was asked with.
+        payment = replace(payment_of(state.payment), three_ds=self._required_new().three_ds)
         return await self._connectors.authorize(payment, payment.attempts[-1], timeout_ms=timeout_ms)
 
     async def record(self, state: State, outcome: Outcome) -> State:
@@ -180,12 +233,12 @@ class PaymentWork:
         return core.is_settled(payment_of(state.payment))
 
     def is_final(self, state: State) -> bool:
-        """Tell whether the payment left PROCESSING."""
-        return bool(state.payment["status"] != PaymentStatus.PROCESSING)
+        """Tell whether the payment has ended, or is authorized."""
+        return PaymentStatus(state.payment["status"]) not in core.OPEN_PAYMENTS
 
     def is_acknowledged(self, state: State) -> bool:
-        """Tell whether the last attempt's PSP tells the outcome later."""
-        return bool(state.payment["attempts"][-1]["status"] == AttemptStatus.PENDING)
+        """Tell whether the last attempt's PSP tells the outcome later, or waits for the shopper."""
+        return bool(state.payment["attempts"][-1]["status"] in {AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED})
 
     def answer(self, state: State) -> View:
         """Give the payment."""
@@ -210,6 +263,13 @@ def _check(wish: PaymentWish) -> None:
     if wish.metadata:
         require_metadata(wish.metadata)
     require_token(wish.token)
+    require_agreement(wish.stored_credential, wish.three_ds, wish.exemption)
+    require_return_url(wish.return_url)
+
+
+def _preference(wish: PaymentWish, decision: RouteDecision) -> ThreeDsPreference:
+    may_challenge = wish.three_ds is None and initiator_of(wish.stored_credential) is Initiator.CUSTOMER
+    return preference_of(decision.step_up, may_challenge=may_challenge)
 
 
 def _why_none(decision: RouteDecision) -> str:
@@ -218,24 +278,3 @@ def _why_none(decision: RouteDecision) -> str:
     told = [f"{each.account}: {each.reason}" for each in decision.candidates[:_REASONS_TOLD]]
     more = len(decision.candidates) - len(told)
     return "; ".join(told) + (f" (and {more} more)" if more else "")
-
-
-def _new_payment(payment_id: str, wish: PaymentWish, token: DescribedToken, decision: RouteDecision) -> NewPayment:
-    return NewPayment(
-        id=payment_id,
-        amount=wish.amount,
-        currency=wish.currency,
-        capture_method=wish.capture_method.value,
-        token=wish.token,
-        card=token.card,
-        merchant_reference=wish.merchant_reference,
-        description=wish.description,
-        metadata=wish.metadata,
-        statement_descriptor=wish.statement_descriptor,
-        candidates=decision.to_try(),
-        store_card=wish.store_card,
-        card_on_file=token.on_file,
-        fingerprint=token.fingerprint,
-        three_ds_preference=preference_of(decision.step_up),
-        decision=decision,
-    )

@@ -22,7 +22,8 @@ class PaymentHistory(Protocol):
         """List payments that began from `begin_us` on and before `end_us`, newest first, from before a position.
 
         Both in microseconds since the epoch. Each tells `id`, `amount`, `currency`, `created_us`, `brand`, `bin`,
-        `funding`, `issuer_country`, `metadata`, `first_account` (empty without an attempt) and `status`.
+        `funding`, `issuer_country`, `initiator` (CUSTOMER or MERCHANT), `three_ds` (NONE or EXTERNAL), `metadata`,
+        `first_account` (empty without an attempt) and `status`.
         """
         ...
 

@@ -1,16 +1,20 @@
 """What the gateway's use cases and workflows need from the outside, in their own words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.eligibility import AccountTakes
 from gateway_svc.domain.outcome import Outcome
-from gateway_svc.domain.payment import Attempt, Candidate, Modification, Payment, ThreeDsPreference
+from gateway_svc.domain.payment import Attempt, CancelStatus, Candidate, Modification, Payment, ThreeDsPreference
 from gateway_svc.domain.resolution import Means
+from gateway_svc.domain.reversal import ReversalVerdict
 from gateway_svc.domain.routing import RouteDecision
+from gateway_svc.domain.shopper_action import SHOPPER_SECONDS
+from gateway_svc.domain.stored_credentials import Initiator, StoredCredential
+from gateway_svc.domain.three_ds import Cryptogram, Exemption, ThreeDsResult, ThreeDsState
 
 View = Mapping[str, Any]
 """A payment, refund or other resource as the stored procedures show it (JSON)."""
@@ -43,7 +47,9 @@ class NewPayment:
     """A payment to begin; ``amount`` in minor units of ``currency``. A ``card_on_file`` is sent without its code.
 
     ``fingerprint`` is the card's at the vault, by which its tries are counted; its token stands in when it has none.
-    ``decision`` is where ``candidates`` come from; it is recorded with the payment.
+    ``decision`` is where ``candidates`` come from; it is recorded with the payment. ``action_seconds`` is how long the
+    shopper has when a PSP wants something of them. The cryptogram of ``three_ds`` is kept apart and encrypted until the
+    payment is settled.
     """
 
     id: str
@@ -62,6 +68,11 @@ class NewPayment:
     fingerprint: str = ""
     three_ds_preference: ThreeDsPreference = ThreeDsPreference.AUTOMATIC
     decision: RouteDecision | None = None
+    return_url: str = field(default="", repr=False)
+    action_seconds: int = SHOPPER_SECONDS
+    stored_credential: StoredCredential | None = None
+    three_ds: ThreeDsResult | None = None
+    exemption: Exemption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,8 @@ class PaymentStore(Protocol):
         """Begin a payment with its first attempt SENDING, or tell what the key already stands for.
 
         DECLINED when the card's network forbids another try: the payment was created, has ended without any attempt,
-        and the answer tells so.
+        and the answer tells so. Refuses with STORED_CREDENTIAL_UNKNOWN a payment that the merchant starts with a card
+        that is neither on file nor named to the network by an earlier payment.
         """
         ...
 
@@ -113,8 +125,9 @@ class PaymentStore(Protocol):
         """Record what became of an attempt; the first definite record wins. Returns the payment as it stands.
 
         "Not sent", or a decline without a PSP's reference, is recorded as UNKNOWN once others have asked or repeated. A
-        late record of an attempt whose payment is final returns the answer that the payment's key has. An approval of a
-        payment with ``store_card`` also notes that the vault is to keep its token.
+        late record of an attempt whose payment is final returns the answer that the payment's key has. An approval of
+        an attempt that may have been reversed is held back until `record_reversal` tells whether it stands. An approval
+        of a payment with ``store_card`` also notes that the vault is to keep its token.
         """
         ...
 
@@ -123,6 +136,39 @@ class PaymentStore(Protocol):
 
         False, too, when the payment has ended instead: the card's network forbids another try, or it began too long
         ago.
+        """
+        ...
+
+    async def end_action(self, attempt_id: str) -> View:
+        """Record that the shopper of an attempt can't act any more: its payment is PROCESSING from then on.
+
+        Changes nothing when its payment does not wait for the shopper any more.
+        """
+        ...
+
+    async def record_cancel(self, attempt_id: str, number: int, cancel: CancelStatus) -> tuple[bool, View]:
+        """Record that an attempt is about to be cancelled (SENT), or what the PSP made of that (DONE, REFUSED).
+
+        ``number`` counts the cancellings of an attempt from 1. False when that does not fit any more, so that nothing
+        is to be sent: the attempt has ended, the shopper may still act, another process is at it, an operator has it.
+        """
+        ...
+
+    async def begin_reversal(self, payment_id: str, attempt_id: str, number: int) -> tuple[bool, View]:
+        """Record that an attempt's reversal ``number`` (from 1) is about to be sent: no approval is believed from then.
+
+        False when that does not fit any more, so that nothing is to be sent: the attempt has ended or was acknowledged,
+        another process is at it, or an operator has the payment.
+        """
+        ...
+
+    async def record_reversal(
+        self, payment_id: str, attempt_id: str, number: int | None, verdict: ReversalVerdict
+    ) -> View:
+        """Record what a PSP says of a reversal, None for the last one. Returns the payment as it stands.
+
+        Confirmed, the attempt ends as declined. Refused, an approval that was held back is recorded, as long as no
+        other reversal may have been done. A confirmation that contradicts a recorded approval goes to review.
         """
         ...
 
@@ -148,6 +194,15 @@ class PaymentStore(Protocol):
         """
         ...
 
+    async def find_failed_modification(
+        self, payment_id: str, kind: str, amount: int | None, psp_reference: str
+    ) -> str | None:
+        """Find the one modification that is recorded as failed and that a PSP may mean which says that it was done.
+
+        None for none or several, and when one of that kind was done that the PSP may mean as well.
+        """
+        ...
+
     async def reverse_modification(self, modification_id: str, code: str, raw_code: str) -> bool:
         """Take back a capture or refund that had succeeded; its amount can be captured or refunded again.
 
@@ -160,6 +215,13 @@ class PaymentStore(Protocol):
         """Hand an attempt or modification whose PSP contradicts the record to an operator; changes no money.
 
         ``told`` is what the PSP said, as JSON; an operator who looks at it already is given what is new.
+        """
+        ...
+
+    async def load_cryptogram(self, payment_id: str) -> Cryptogram:
+        """Read what proves a payment's authentication, to send it; empty when there is none, or no longer.
+
+        A worker's right; the gateway's servers have it from the request and never read it.
         """
         ...
 
@@ -296,6 +358,21 @@ class PspConnectors(Protocol):
         """Give what is known of which payments the accounts take; an account of which nothing is known is left out."""
         ...
 
+    async def cancel_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        """Tell the PSP to cancel an attempt that waits for the shopper; the key is derived from its id and ``number``.
+
+        APPROVED says that nothing of it is held and nothing will be.
+        """
+        ...
+
+    async def reverse_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        """Have the PSP take back an attempt by our reference; the key is derived from its id and ``number``.
+
+        APPROVED says that the PSP has released it, and names the authorization where it can. DECLINED says that this
+        reversal released nothing.
+        """
+        ...
+
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
         """Send a capture, void or refund, with its idempotency key derived from its id."""
         ...
@@ -320,6 +397,8 @@ class ToRoute:
     card: Mapping[str, Any]
     metadata: Mapping[str, str]
     method: str = "card"
+    initiator: Initiator = Initiator.CUSTOMER
+    three_ds: ThreeDsState = ThreeDsState.NONE
 
 
 class Router(Protocol):

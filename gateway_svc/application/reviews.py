@@ -14,6 +14,7 @@ from gateway_svc.application.review_ports import Evidence, NewDecision, ReviewSt
 from gateway_svc.application.views import modification_of, payment_of
 from gateway_svc.domain.payment import PaymentStatus
 from gateway_svc.domain.reviews import (
+    NOT_DONE,
     Decision,
     Effect,
     NotPossible,
@@ -137,7 +138,8 @@ class ManageReviews:
 
 def _judge(evidence: Evidence, wish: ReviewWish) -> Decision:
     review = evidence.review
-    known = review["psp_reference"]
+    # What was recorded as not done was named otherwise, if at all, than what the operator has found.
+    known = "" if review["status"] in NOT_DONE else review["psp_reference"]
     if known and wish.psp_reference not in {"", known}:
         raise invalid_field("psp_reference", f"must be {known}, which the PSP has named before, or be left out")
     reference = known or wish.psp_reference

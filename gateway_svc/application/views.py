@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from gateway_svc.application.agreements import credential_of, exemption_of, result_of
 from gateway_svc.application.ports import View
 from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, CascadeSettings
 from gateway_svc.domain.payment import (
     Attempt,
     AttemptStatus,
+    CancelStatus,
     Candidate,
     CaptureMethod,
     Modification,
@@ -14,6 +16,7 @@ from gateway_svc.domain.payment import (
     ModificationStatus,
     Payment,
     PaymentStatus,
+    ReversalStatus,
     ThreeDsPreference,
 )
 
@@ -38,6 +41,11 @@ def payment_of(view: View) -> Payment:
         begun_us=view["created_us"],
         cascade=cascade_settings_of(view.get("cascade", {})),
         three_ds_preference=ThreeDsPreference(view.get("three_ds_preference", "AUTOMATIC")),
+        stored_credential=credential_of(view.get("stored_credential")),
+        three_ds=result_of(view.get("three_ds")),
+        exemption=exemption_of(view.get("exemption")),
+        return_url=view.get("return_url", ""),
+        action_left_seconds=(view.get("next_action") or {}).get("left_seconds", 0),
     )
 
 
@@ -85,6 +93,12 @@ def attempt_of(view: View) -> Attempt:
         advice_code=details.get("advice_code", ""),
         asks_before=view.get("asks_before", 0),
         settling_seconds=view.get("settling_seconds"),
+        late_asks=view.get("late_asks", 0),
+        cancel=CancelStatus(view.get("cancel", "NONE")),
+        cancels=view.get("cancels", 0),
+        reversals=view.get("reversals", 0),
+        reversal=ReversalStatus(view.get("reversal", "NONE")),
+        reversal_age_seconds=view.get("reversal_age_seconds", 0),
     )
 
 

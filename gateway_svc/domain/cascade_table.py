@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-TABLE_VERSION: Final = "2026-11-26"
+TABLE_VERSION: Final = "2026-11-27"
 """Changes with every change of the rows, so that a decision can name the table it was made with."""
 
 FIRST_DAY: Final = date.min
@@ -76,7 +76,8 @@ class Row:
     """What may follow one word, from ``effective_from`` (00:00 UTC) until a later row about the same word.
 
     ``brand`` is empty for a row about every brand; a brand's own row goes before it. ``visa_category`` is 0 where Visa
-    has none. ``never_again`` tells that the network forbids any further try with this card by this merchant.
+    has none. ``never_again`` tells that the network forbids any further try with this card by this merchant; with
+    ``merchant_only`` of payments that the merchant starts, as the cardholder has ended an agreement and no more.
     """
 
     voice: Voice
@@ -88,6 +89,7 @@ class Row:
     brand: str = ""
     visa_category: int = 0
     never_again: bool = False
+    merchant_only: bool = False
     effective_from: date = FIRST_DAY
 
     @property
@@ -119,10 +121,12 @@ _STOPS: Final = (
     (_A, "authentication_failed authentication_abandoned"),
     # Whether money is held is not known: it is settled, never retried.
     (_T, "psp_timeout connectors_timeout connectors_error"),
-    # An operator found out, long after the shopper has left.
-    (_T, "not_charged"),
+    # Taken back, as nobody could tell what had become of it, or found out by an operator: the shopper has left.
+    (_T, "reversed_unknown not_charged"),
 )
-_NEVER_AGAIN: Final = "lost_card stolen_card pickup_card account_closed payment_stopped recurring_revoked"
+_NEVER_AGAIN: Final = "lost_card stolen_card pickup_card account_closed"
+# The cardholder has stopped a payment by agreement, or all of them (Visa's R0, R1 and R3).
+_ENDED_AGREEMENTS: Final = "payment_stopped recurring_revoked"
 
 _CODES: Final = (
     # The fault is the acquirer's or the PSP's own; the issuer never judged the payment.
@@ -158,8 +162,12 @@ _CODES: Final = (
     Row(Voice.CODE, "authentication_unavailable", _A, retry=True),
     *(Row(Voice.CODE, code, kind) for kind, codes in _STOPS for code in codes.split()),
     # No PSP says these of its own accord: where the network's code is missing, Visa's category 1 is behind them.
-    *(Row(Voice.CODE, code, _H) for code in _NEVER_AGAIN.split()),
+    *(Row(Voice.CODE, code, _H) for code in f"{_NEVER_AGAIN} {_ENDED_AGREEMENTS}".split()),
     *(Row(Voice.CODE, code, _H, brand="visa", visa_category=1, never_again=True) for code in _NEVER_AGAIN.split()),
+    *(
+        Row(Voice.CODE, code, _H, brand="visa", visa_category=1, never_again=True, merchant_only=True)
+        for code in _ENDED_AGREEMENTS.split()
+    ),
 )
 
 _NETWORK_CODES: Final = (
@@ -220,7 +228,11 @@ _NETWORK_CODES: Final = (
     *(Row(Voice.NETWORK, code, _H) for code in ("04", "07", "14", "41", "43", "46", "R0", "R1", "R3")),
     *(
         Row(Voice.NETWORK, code, _H, brand="visa", visa_category=1, never_again=True)
-        for code in ("04", "07", "12", "14", "15", "41", "43", "46", "R0", "R1", "R3")
+        for code in ("04", "07", "12", "14", "15", "41", "43", "46")
+    ),
+    *(
+        Row(Voice.NETWORK, code, _H, brand="visa", visa_category=1, never_again=True, merchant_only=True)
+        for code in ("R0", "R1", "R3")
     ),
 )
 
@@ -232,7 +244,8 @@ _ADVICE_CODES: Final = (
     Row(Voice.ADVICE, "03", _H, brand="mastercard", never_again=True),
     # This kind of token is not supported; Payera sends card numbers, so the PSP has to change what it sends.
     Row(Voice.ADVICE, "04", _D, brand="mastercard"),
-    Row(Voice.ADVICE, "21", _H, brand="mastercard", never_again=True),
+    # Payments by agreement are ended; what the cardholder buys themselves is not meant.
+    Row(Voice.ADVICE, "21", _H, brand="mastercard", never_again=True, merchant_only=True),
     # Again after 1 hour, 24 hours, 2, 4, 6, 8 and 10 days.
     *(
         Row(Voice.ADVICE, code, _S, retry=True, brand="mastercard")

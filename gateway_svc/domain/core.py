@@ -26,9 +26,19 @@ from gateway_svc.domain.resolution import (
     Await,
     Means,
     Repeat,
+    Reverse,
     Review,
     Situation,
     next_resolution,
+)
+from gateway_svc.domain.reversal import REVERSED_CODE, ReversalTold, ReversalVerdict, told_by_outcome
+from gateway_svc.domain.shopper_action import (
+    Cancel,
+    EndAction,
+    can_act,
+    is_cancelled,
+    next_action_resolution,
+    told_of_end,
 )
 
 
@@ -76,6 +86,30 @@ class AwaitAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class EndAttemptAction:
+    """Record that the shopper of ``attempt`` can't act any more: the payment is PROCESSING from then on."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAttempt:
+    """After ``delay_ms``, record that ``attempt`` is being cancelled, tell the PSP so, and record what it answers."""
+
+    attempt: Attempt
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseAttempt:
+    """After ``delay_ms``, record that reversal ``number`` of ``attempt`` begins, send it, record what came of it."""
+
+    attempt: Attempt
+    number: int
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """Record a capture, void or refund as unknown before it is repeated, see `DoubtAttempt`."""
 
@@ -99,10 +133,24 @@ CODES_OF_THE_TOKEN = frozenset({"token_unusable", "token_used"})
 """What is wrong with the token is wrong with it at every PSP."""
 
 CODES_OF_A_REPETITION = frozenset({"duplicate_transaction"})
-OPEN_ATTEMPTS = frozenset({AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING})
+OPEN_ATTEMPTS = frozenset(
+    {AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}
+)
+OPEN_PAYMENTS = frozenset({PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION})
 OPEN_MODIFICATIONS = frozenset({ModificationStatus.SENDING, ModificationStatus.UNKNOWN, ModificationStatus.PENDING})
 
-PaymentStep = StartAttempt | AskAttempt | DoubtAttempt | RepeatAttempt | AwaitAttempt | ReviewAttempt | Done
+PaymentStep = (
+    StartAttempt
+    | AskAttempt
+    | DoubtAttempt
+    | RepeatAttempt
+    | ReverseAttempt
+    | AwaitAttempt
+    | EndAttemptAction
+    | CancelAttempt
+    | ReviewAttempt
+    | Done
+)
 ModificationStep = Ask | Doubt | Repeat | Await | Review | Done
 
 
@@ -146,20 +194,40 @@ def judge_attempt(payment: Payment, attempt: Attempt, outcome: Outcome, *, asked
     ``asked`` tells that the outcome came from a sync, a repetition or a webhook: "not sent" then says nothing of the
     first call. Guarantees that only a definite answer ends an attempt: an attempt that may have reached the PSP stays
     UNKNOWN, and one that the PSP has acknowledged PENDING, until the PSP says approved or declined; the payment stays
-    PROCESSING.
+    PROCESSING. One that waits for the shopper stays so, and the payment with it; nothing but a decline ends it while
+    the PSP may have cancelled it on our word.
     """
     outcome = _believed(outcome, payment.amount)
-    if outcome.kind is OutcomeKind.APPROVED:
+    cancelled = is_cancelled(attempt)
+    if outcome.kind is OutcomeKind.APPROVED and not cancelled:
         return _verdict(AttemptStatus.APPROVED, approved_status(payment.capture_method), outcome)
-    repeated = asked or attempt.asks > 0 or attempt.status is AttemptStatus.PENDING
+    repeated = asked or attempt.asks > 0 or attempt.status in {AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}
     if outcome.kind is OutcomeKind.DECLINED and _is_definite(outcome, asked=repeated):
+        outcome = told_of_end(payment, attempt, outcome)
         status = PaymentStatus.PROCESSING if _moves_on(payment, attempt, outcome) else PaymentStatus.DECLINED
         return _verdict(AttemptStatus.DECLINED, status, outcome)
     if outcome.kind is OutcomeKind.NOT_SENT and attempt.status is AttemptStatus.SENDING and not repeated:
         return _verdict(AttemptStatus.NOT_SENT, _status_after_not_sent(payment, attempt, outcome), outcome)
+    if attempt.status is AttemptStatus.ACTION_REQUIRED and (cancelled or outcome.kind is not OutcomeKind.PENDING):
+        return _verdict(AttemptStatus.ACTION_REQUIRED, payment.status, outcome)
+    if outcome.kind is OutcomeKind.ACTION_REQUIRED:
+        status = PaymentStatus.REQUIRES_ACTION if can_act(payment, outcome) else PaymentStatus.PROCESSING
+        return _verdict(AttemptStatus.ACTION_REQUIRED, status, outcome)
     acknowledged = outcome.kind is OutcomeKind.PENDING or attempt.status is AttemptStatus.PENDING
     open_status = AttemptStatus.PENDING if acknowledged else AttemptStatus.UNKNOWN
     return _verdict(open_status, PaymentStatus.PROCESSING, outcome)
+
+
+def judge_reversal(payment: Payment, attempt: Attempt, outcome: Outcome) -> ReversalVerdict:
+    """Say what an answer or a webhook makes of a reversal of ``attempt``, the last of ``payment``.
+
+    Guarantees that only the PSP's word ends the attempt. It is then declined, and the payment goes on or ends by the
+    rules of any other decline; by when it is told, mostly nobody waits for the payment any more.
+    """
+    told = told_by_outcome(outcome)
+    taken_back = Outcome(OutcomeKind.DECLINED, outcome.psp_reference, REVERSED_CODE)
+    moves_on = told is ReversalTold.CONFIRMED and _moves_on(payment, attempt, taken_back)
+    return ReversalVerdict(told, moves_on, outcome.code, outcome.raw_code, outcome.psp_reference)
 
 
 def approved_status(capture_method: CaptureMethod) -> PaymentStatus:
@@ -169,7 +237,7 @@ def approved_status(capture_method: CaptureMethod) -> PaymentStatus:
 
 def is_settled(payment: Payment) -> bool:
     """Tell whether no driver has anything left to do for a payment as recorded."""
-    return payment.status is not PaymentStatus.PROCESSING or payment.under_review
+    return payment.status not in OPEN_PAYMENTS or payment.under_review
 
 
 def next_step(payment: Payment, means: Means) -> PaymentStep:
@@ -186,6 +254,8 @@ def next_step(payment: Payment, means: Means) -> PaymentStep:
             return StartAttempt(ordinal=last.ordinal + 1, account=candidate.account, reason=candidate.reason)
     if last.status not in OPEN_ATTEMPTS:
         return ReviewAttempt(last)
+    if last.status is AttemptStatus.ACTION_REQUIRED:
+        return _settle_action(payment, last, means)
     return _settle(last, means)
 
 
@@ -239,6 +309,9 @@ def next_modification_step(modification: Modification, means: Means) -> Modifica
         payment_psp_reference=modification.payment_psp_reference,
     )
     resolution = next_resolution(situation, means)
+    if isinstance(resolution, Reverse):
+        # Only authorizations are taken back.
+        return Review()
     unsure = modification.status is ModificationStatus.SENDING and isinstance(resolution, Repeat)
     return Doubt() if unsure else resolution
 
@@ -253,6 +326,9 @@ def _settle(last: Attempt, means: Means) -> PaymentStep:
         expected_age_seconds=last.expected_age_seconds,
         psp_reference=last.psp_reference,
         payment_psp_reference=last.psp_reference,
+        reversals=last.reversals,
+        reversal=last.reversal,
+        reversal_age_seconds=last.reversal_age_seconds,
     )
     resolution = next_resolution(situation, means)
     if isinstance(resolution, Ask):
@@ -261,9 +337,25 @@ def _settle(last: Attempt, means: Means) -> PaymentStep:
         return DoubtAttempt(last)
     if isinstance(resolution, Repeat):
         return RepeatAttempt(last, resolution.delay_ms)
+    if isinstance(resolution, Reverse):
+        return ReverseAttempt(last, last.reversals + 1, resolution.delay_ms)
     if isinstance(resolution, Await):
         return AwaitAttempt(last, resolution.delay_ms)
     return ReviewAttempt(last)
+
+
+def _settle_action(payment: Payment, last: Attempt, means: Means) -> PaymentStep:
+    match next_action_resolution(payment, last, means):
+        case EndAction():
+            return EndAttemptAction(last)
+        case Ask(delay_ms):
+            return AskAttempt(last, delay_ms)
+        case Cancel(delay_ms):
+            return CancelAttempt(last, delay_ms)
+        case Await(delay_ms):
+            return AwaitAttempt(last, delay_ms)
+        case _:
+            return ReviewAttempt(last)
 
 
 def _believed(outcome: Outcome, asked: int) -> Outcome:

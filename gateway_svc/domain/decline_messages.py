@@ -72,6 +72,7 @@ DECLINE_MESSAGES: Final = MappingProxyType(
         # The state of the request.
         "invalid_request": "The PSP did not understand the request; an operator must look at it.",
         "invalid_transaction": "The operation is not allowed for this card or in this state of the payment.",
+        "reversed_unknown": "Nobody could tell whether it was charged, so the PSP took it back; nothing is charged.",
         "not_charged": "An operator found out at the PSP that nothing was charged.",
         "duplicate_transaction": "The PSP took the payment for a repetition of an earlier one.",
         "authorization_expired": "The authorization has expired and can no longer be captured.",

@@ -20,6 +20,7 @@ from gateway_svc.domain.payment import (
     Payment,
     PaymentStatus,
 )
+from gateway_svc.domain.reversal import is_taken_back
 
 
 class Subject(StrEnum):
@@ -29,6 +30,7 @@ class Subject(StrEnum):
     CAPTURE = "CAPTURE"
     VOID = "VOID"
     REFUND = "REFUND"
+    REVERSE = "REVERSE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,16 @@ def weigh_attempt_notice(payment: Payment, attempt: Attempt, notice: Notice) -> 
     if kind is OutcomeKind.APPROVED and _is_other_amount(notice, payment.amount, payment.currency):
         return Weight.REVIEW
     if attempt.status in OPEN_ATTEMPTS:
-        acknowledges = kind is OutcomeKind.PENDING and attempt.status is not AttemptStatus.PENDING
+        # A PSP may tell of a payment that waits for the shopper as of one that is acknowledged, before it says so or
+        # after.
+        known = attempt.status in {AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}
+        acknowledges = kind is OutcomeKind.PENDING and not known
         return Weight.RECORD if kind in _SETTLING or acknowledges else Weight.KNOWN
     if kind is OutcomeKind.APPROVED:
         # Money that we believe is not held, while the payment may have gone on to another PSP; or money held twice.
         known = attempt.status is AttemptStatus.APPROVED and not _is_another(notice, attempt.psp_reference)
+        # What was approved may have been taken back before that is told.
+        known = known or is_taken_back(attempt, notice.outcome.psp_reference)
         return Weight.KNOWN if known else Weight.REVIEW
     if kind is OutcomeKind.DECLINED:
         return Weight.REVIEW if attempt.status is AttemptStatus.APPROVED else Weight.KNOWN
@@ -143,6 +150,20 @@ def weigh_release(payment: Payment, attempt: Attempt, notice: Notice) -> Weight 
     # What we believe is held, or was taken, is not: a void that we were told had failed, or one that nobody asked for.
     told = notice.outcome.kind is OutcomeKind.APPROVED
     return Weight.REVIEW if told and not released else Weight.KNOWN
+
+
+def weigh_reversal(payment: Payment, attempt: Attempt, notice: Notice) -> Weight | None:
+    """Say what to do with a notice of a reversal of an authorization by our reference of it.
+
+    None when nothing can be said yet: nobody of us has asked for one, and the authorization is not settled.
+    """
+    told = notice.outcome.kind
+    if attempt.status in OPEN_ATTEMPTS:
+        if attempt.reversals == 0:
+            return None
+        return Weight.RECORD if told in _SETTLING else Weight.KNOWN
+    believed = attempt.status is AttemptStatus.APPROVED and payment.status is not PaymentStatus.VOIDED
+    return Weight.REVIEW if told is OutcomeKind.APPROVED and believed else Weight.KNOWN
 
 
 def _is_another(notice: Notice, psp_reference: str) -> bool:

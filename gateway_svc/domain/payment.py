@@ -1,9 +1,11 @@
 """A payment, its attempts and its modifications as recorded, and the states they may be in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway_svc.domain.cascade_policy import UNRESTRICTED, CascadeSettings
+from gateway_svc.domain.stored_credentials import StoredCredential
+from gateway_svc.domain.three_ds import Exemption, ThreeDsResult
 
 
 class PaymentStatus(StrEnum):
@@ -19,14 +21,39 @@ class PaymentStatus(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """Where one authorization at one PSP account stands; PENDING is acknowledged by the PSP, which decides later."""
+    """Where one authorization at one PSP account stands.
+
+    PENDING is acknowledged by the PSP, which decides later; ACTION_REQUIRED waits for the shopper at the PSP.
+    """
 
     SENDING = "SENDING"
     PENDING = "PENDING"
+    ACTION_REQUIRED = "ACTION_REQUIRED"
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
     NOT_SENT = "NOT_SENT"
     UNKNOWN = "UNKNOWN"
+
+
+class CancelStatus(StrEnum):
+    """Where the cancelling of an attempt stands that the shopper did not complete; SENT is not answered clearly."""
+
+    NONE = "NONE"
+    SENT = "SENT"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+
+
+class ReversalStatus(StrEnum):
+    """Where the last reversal of an attempt stands; SENT is not answered clearly.
+
+    One that was done leaves no such status: it ends the attempt.
+    """
+
+    NONE = "NONE"
+    SENT = "SENT"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    REFUSED = "REFUSED"
 
 
 class ModificationStatus(StrEnum):
@@ -91,12 +118,17 @@ ATTEMPT_TRANSITIONS: dict[AttemptStatus, frozenset[AttemptStatus]] = {
             AttemptStatus.NOT_SENT,
             AttemptStatus.UNKNOWN,
             AttemptStatus.PENDING,
+            AttemptStatus.ACTION_REQUIRED,
         }
     ),
     # What may have reached a PSP can't become "not sent" by a later call that was not sent.
-    AttemptStatus.UNKNOWN: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED, AttemptStatus.PENDING}),
+    AttemptStatus.UNKNOWN: frozenset(
+        {AttemptStatus.APPROVED, AttemptStatus.DECLINED, AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}
+    ),
+    # Nor does what waits for the shopper.
+    AttemptStatus.ACTION_REQUIRED: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED, AttemptStatus.PENDING}),
     # What a PSP has acknowledged does not become doubtful by a question that is not answered.
-    AttemptStatus.PENDING: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED}),
+    AttemptStatus.PENDING: frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED, AttemptStatus.ACTION_REQUIRED}),
     AttemptStatus.APPROVED: frozenset(),
     AttemptStatus.DECLINED: frozenset(),
     AttemptStatus.NOT_SENT: frozenset(),
@@ -137,7 +169,11 @@ class Attempt:
     said that it knows no such operation, ``age_seconds`` how long ago it was begun, ``expected_age_seconds`` at which
     age the result of an acknowledged one is expected, 0 when nobody said. ``asks_before`` and ``settling_seconds`` tell
     where its schedule of asks stands, which begins again when an operator wants it. ``network_code`` and
-    ``advice_code`` are the card network's, empty when the PSP told none.
+    ``advice_code`` are the card network's, empty when the PSP told none. Of one that waits for the shopper,
+    ``late_asks`` counts the asks since the shopper can't act any more, ``cancels`` how often the PSP was told to cancel
+    it, and ``cancel`` tells what the PSP made of that. ``reversals`` counts how often the PSP was asked to take an
+    attempt back of which nobody could tell what became of it, ``reversal`` tells where the last one stands, which was
+    begun ``reversal_age_seconds`` ago.
     """
 
     id: str
@@ -155,6 +191,12 @@ class Attempt:
     advice_code: str = ""
     asks_before: int = 0
     settling_seconds: int | None = None
+    late_asks: int = 0
+    cancel: CancelStatus = CancelStatus.NONE
+    cancels: int = 0
+    reversals: int = 0
+    reversal: ReversalStatus = ReversalStatus.NONE
+    reversal_age_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +206,9 @@ class Payment:
     ``code_required`` says that no PSP may be asked without the card's code, which the vault gives once. ``brand`` is
     the card's, empty when it is not known, ``begun_us`` when the payment began in microseconds since the epoch,
     ``cascade`` the merchant's settings of that moment. Without ``attempts`` nobody was asked: a network forbade it.
-    ``three_ds_preference`` goes along with every attempt.
+    ``three_ds_preference``, ``stored_credential``, ``three_ds`` and ``exemption`` go along with every attempt. The PSP
+    sends the shopper back to ``return_url``, which is empty for a payment whose shopper can't be sent anywhere.
+    ``action_left_seconds`` is how long the shopper still has while the status is REQUIRES_ACTION.
     """
 
     id: str
@@ -183,6 +227,11 @@ class Payment:
     begun_us: int = 0
     cascade: CascadeSettings = UNRESTRICTED
     three_ds_preference: ThreeDsPreference = ThreeDsPreference.AUTOMATIC
+    stored_credential: StoredCredential | None = None
+    three_ds: ThreeDsResult | None = None
+    exemption: Exemption | None = None
+    return_url: str = field(default="", repr=False)
+    action_left_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

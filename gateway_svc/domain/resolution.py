@@ -1,11 +1,15 @@
-"""How an operation that is not final is settled: ask the PSP, repeat the call, wait for its webhook, call an operator.
+"""How an operation that is not final is settled.
 
-What may be done follows from what the PSP can do, see `Means`. One law stands above all others: a call is never
-repeated once the PSP may have forgotten its idempotency key.
+Ask the PSP, repeat the call, wait for its webhook, have it taken back, call an operator. What may be done follows from
+what the PSP can do, see `Means`. One law stands above all others: a call is never repeated once the PSP may have
+forgotten its idempotency key.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
+
+from gateway_svc.domain.payment import ReversalStatus
 
 # Waits before each ask, in milliseconds: quick at first, as a merchant's call may be waiting, then widening over a day.
 ASK_DELAYS_MS: tuple[int, ...] = (
@@ -40,12 +44,29 @@ LONGEST_WAIT_SECONDS: Final = 6 * 3600
 # An unknown operation that no webhook has spoken of by then never reached the PSP, or the webhook is lost.
 UNKNOWN_PATIENCE_SECONDS: Final = 3 * 86_400
 
+# Waits before each reversal while the one before is not answered. The first is longer than any request of ours can be
+# on its way, and than a webhook takes that is not lost.
+REVERSE_DELAYS_MS: Final = (900_000, 900_000, 3_600_000, 21_600_000, 86_400_000)
+
+# An operator may have an attempt asked again and again; none is reversed more often.
+REVERSALS_MAX: Final = 10
+
+# How long the webhook of the last reversal, which is sent when the patience is over, is waited for.
+REVERSAL_GRACE_SECONDS: Final = 86_400
+
 # How long after the expected time an acknowledged operation may still come, and what is expected when nobody said.
 PENDING_GRACE_SECONDS: Final = 86_400
 PENDING_EXPECTED_SECONDS: Final = 7 * 86_400
 
 # No acknowledged operation is waited for longer, whatever a PSP expects: it bounds the steps of one workflow run.
 PENDING_PATIENCE_SECONDS: Final = 15 * 86_400
+
+
+class Confirms(StrEnum):
+    """What tells that an authorization was taken back."""
+
+    ANSWER = "ANSWER"
+    WEBHOOK = "WEBHOOK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +77,7 @@ class Situation:
     ``age_seconds`` how long ago it was begun, ``settling_seconds`` for how long it has been settled: since an operator
     had it asked again, None when none had. ``acknowledged`` tells that the PSP surely has it; its result is expected
     at the age of ``expected_age_seconds``, 0 when nobody said. The references are the PSP's, empty while not known.
+    ``reversals`` were begun, the last one ``reversal_age_seconds`` ago, which stands as ``reversal`` tells.
     """
 
     asks: int
@@ -66,6 +88,9 @@ class Situation:
     psp_reference: str = ""
     payment_psp_reference: str = ""
     settling_seconds: int | None = None
+    reversals: int = 0
+    reversal: ReversalStatus = ReversalStatus.NONE
+    reversal_age_seconds: int = 0
 
     @property
     def waited_seconds(self) -> int:
@@ -79,7 +104,8 @@ class Means:
 
     By what the PSP can be asked: our reference, its own of the operation, its own of the payment. ``repeat_seconds`` is
     how long it surely remembers the idempotency key of such a call, 0 when it takes none. ``webhook`` tells that one
-    brings the result.
+    brings the result. ``cancel`` tells that the PSP cancels an authorization that waits for the shopper.
+    ``reverse`` says what confirms that an authorization was taken back by our reference, None when that can't be done.
     """
 
     ask_by_reference: bool = False
@@ -87,6 +113,8 @@ class Means:
     ask_by_payment: bool = False
     repeat_seconds: int = 0
     webhook: bool = False
+    cancel: bool = False
+    reverse: Confirms | None = None
 
     def can_ask(self, situation: Situation) -> bool:
         """Tell whether the PSP can be asked by what is known of the operation."""
@@ -131,6 +159,13 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Reverse:
+    """Have the PSP take the operation back after ``delay_ms``: nobody could tell what became of it."""
+
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Await:
     """Nothing can be done but wait for a webhook: look at the record again after ``delay_ms``."""
 
@@ -142,7 +177,7 @@ class Review:
     """Nobody could tell what became of it within the bounds: an operator must settle it."""
 
 
-Resolution = Ask | Repeat | Await | Review
+Resolution = Ask | Repeat | Reverse | Await | Review
 
 
 def next_resolution(situation: Situation, means: Means) -> Resolution:
@@ -150,7 +185,8 @@ def next_resolution(situation: Situation, means: Means) -> Resolution:
 
     An acknowledged one is never repeated. An unknown one is asked about when the PSP can be asked; one that the PSP
     can't be asked about, or that it twice said it does not know by our reference, is repeated while the PSP surely
-    remembers the key. What is left waits for a webhook where there is one, and at last for an operator.
+    remembers the key. What is left then is taken back where the PSP does that; it is never repeated after that. It
+    waits for a webhook where there is one, is taken back once more, and waits at last for an operator.
     """
     return _acknowledged(situation, means) if situation.acknowledged else _unknown(situation, means)
 
@@ -169,12 +205,33 @@ def _unknown(situation: Situation, means: Means) -> Resolution:
     if situation.asks < len(ASK_DELAYS_MS):
         delay_ms = ASK_DELAYS_MS[situation.asks]
         asked = means.can_ask(situation)
-        if (not asked or _is_missing(situation)) and means.can_repeat(situation, delay_ms):
+        repeats = not situation.reversals and (not asked or _is_missing(situation))
+        if repeats and means.can_repeat(situation, delay_ms):
             return Repeat(delay_ms)
         if asked:
             return Ask(delay_ms)
+    if means.reverse is not None and _is_to_reverse(situation):
+        return Reverse(REVERSE_DELAYS_MS[situation.reversals])
     left = UNKNOWN_PATIENCE_SECONDS - situation.waited_seconds
-    return _await(situation, left) if means.webhook and left > 0 else Review()
+    hears = means.webhook or means.reverse is Confirms.WEBHOOK
+    if hears and left <= 0 and means.reverse is not None:
+        if _is_to_reverse_once_more(situation):
+            return Reverse(REVERSE_DELAYS_MS[0])
+        if situation.reversal is not ReversalStatus.REFUSED:
+            left += REVERSAL_GRACE_SECONDS
+    return _await(situation, left) if hears and left > 0 else Review()
+
+
+def _is_to_reverse(situation: Situation) -> bool:
+    """Tell whether it was never reversed, or no PSP has answered that; the delays bound how often."""
+    unanswered = situation.reversal in {ReversalStatus.NONE, ReversalStatus.SENT}
+    return unanswered and situation.reversals < len(REVERSE_DELAYS_MS)
+
+
+def _is_to_reverse_once_more(situation: Situation) -> bool:
+    """Tell whether the last reversal is older than the end of the patience: what came late since is taken back too."""
+    began_seconds = situation.waited_seconds - situation.reversal_age_seconds
+    return 0 < situation.reversals < REVERSALS_MAX and began_seconds < UNKNOWN_PATIENCE_SECONDS
 
 
 def _is_missing(situation: Situation) -> bool:

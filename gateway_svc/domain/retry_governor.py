@@ -13,7 +13,9 @@ to; one that was not sent counts nowhere, one whose outcome is not known counts.
 - Attempts that were under way together before the first decline was known can't be held back. Each counts from its
   decline on.
 - Never again: after a decline of which `cascade_table` says so (Visa's category 1, Mastercard's advice 03 and 21), the
-  card is not tried again for this merchant, as long as the table says so for that word.
+  card is not tried again for this merchant, as long as the table says so for that word. Visa's R0, R1 and R3 and
+  Mastercard's 21 end agreements: after them only payments that the merchant starts are not tried. Whoever started the
+  declined one, the word is about the agreement.
 
 In production the procedures `gateway.retry_refusal` and `gateway.note_retry` apply the same rules under the lock of the
 card's row, with data generated from here. The functions are what they are held against, and what the simulator plays.
@@ -104,9 +106,13 @@ def is_reattempt(history: CardHistory, now_us: int) -> bool:
     return history.declined_us is not None and history.declined_us > now_us - _micros(LONGEST_WINDOW)
 
 
-def is_never_again(decline: Decline, moment_us: int, table: Table = POLICY) -> bool:
-    """Tell whether the card's network forbids any further try after a decline, by the row of a moment."""
-    return row_for(decline, moment_us, table).never_again
+def is_never_again(decline: Decline, moment_us: int, table: Table = POLICY, *, by_merchant: bool = True) -> bool:
+    """Tell whether the card's network forbids any further try after a decline, by the row of a moment.
+
+    ``by_merchant`` asks for tries that the merchant starts, of which more is forbidden than of the shopper's.
+    """
+    row = row_for(decline, moment_us, table)
+    return row.never_again and (by_merchant or not row.merchant_only)
 
 
 def refusal_of(
@@ -116,15 +122,19 @@ def refusal_of(
     amount: int,
     currency: str,
     now_us: int,
+    by_merchant: bool = False,
     limits: Sequence[RetryLimit] = LIMITS,
     table: Table = POLICY,
 ) -> str:
     """Give the code with which an attempt that would begin now is refused, empty when it may begin.
 
+    ``by_merchant`` tells that the merchant starts the payment.
+
     A word that was no "never again" when it was said does not become one by a later row: no network's rule looks back.
     """
     for decline, declined_us in history.stops:
-        if is_never_again(decline, declined_us, table) and is_never_again(decline, now_us, table):
+        moments = (declined_us, now_us)
+        if all(is_never_again(decline, moment, table, by_merchant=by_merchant) for moment in moments):
             return DO_NOT_RETRY
     again = is_reattempt(history, now_us)
     for limit in limits_of(brand, now_us, limits):

@@ -5,7 +5,7 @@ first has an open state and is recorded as any other outcome. The second is fina
 merchants were told to be over stays over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,7 @@ from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import (
     Attempt,
     AttemptStatus,
+    CancelStatus,
     Modification,
     ModificationKind,
     ModificationStatus,
@@ -66,6 +67,9 @@ class NotPossible:
 
 NOT_CHARGED_CODE: Final = "not_charged"
 """The code of what an operator found not to be charged; no PSP gives it."""
+
+NOT_DONE: Final = frozenset({AttemptStatus.DECLINED, AttemptStatus.NOT_SENT, ModificationStatus.FAILED})
+"""The states in which nothing is held, captured, released or given back, as far as is recorded."""
 
 NOT_CHARGED_AFTER_SECONDS: Final = 600
 """How long a review is open at least before "not charged" is believed: a call that was under way may still arrive."""
@@ -140,6 +144,8 @@ def _judge_open_attempt(
         return Decision(
             Effect.RECORD, AttemptStatus.DECLINED.value, PaymentStatus.DECLINED.value, code=NOT_CHARGED_CODE
         )
+    # An operator has looked at the PSP itself, so that it does not matter any more what it made of a cancelling.
+    attempt = replace(attempt, cancel=CancelStatus.NONE)
     verdict = judge_attempt(payment, attempt, Outcome(OutcomeKind.APPROVED, psp_reference=psp_reference), asked=True)
     return Decision(Effect.RECORD, verdict.attempt_status.value, verdict.payment_status.value)
 

@@ -83,9 +83,15 @@ class RouteDecision:
         )
 
 
-def preference_of(step_up: StepUp) -> ThreeDsPreference:
-    """Give what the PSP's own 3-D Secure is to do for a payment that says nothing of it itself."""
-    return _PREFERENCES[step_up]
+def preference_of(step_up: StepUp, *, may_challenge: bool = True) -> ThreeDsPreference:
+    """Give what the PSP's own 3-D Secure is to do for a payment.
+
+    ``may_challenge`` is false when nobody is there to be challenged, or the shopper was authenticated elsewhere.
+    """
+    preference = _PREFERENCES[step_up]
+    if preference is ThreeDsPreference.CHALLENGE and not may_challenge:
+        return ThreeDsPreference.AUTOMATIC
+    return preference
 
 
 _PREFERENCES: Final = {

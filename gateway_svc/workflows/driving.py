@@ -19,12 +19,14 @@ class Driving:
 
     def __init__(self) -> None:
         self._settled = False
+        self._told = False
 
     async def drive(self, reference: str, advance: Callable[[Advance], Awaitable[Plan]]) -> None:
         """Advance ``reference`` until it is settled or under review; fails after STEPS_MAX steps."""
         waited_for = ""
         for _ in range(STEPS_MAX):
             plan = await advance(Advance(reference, waited_for))
+            self._told = plan.told
             if plan.done:
                 self._settled = True
                 # A caller waits in the update handler: answer it before the run ends.
@@ -37,5 +39,5 @@ class Driving:
         raise ApplicationError(message, type="TOO_MANY_STEPS", non_retryable=True)
 
     async def until_settled(self) -> None:
-        """Return when nothing is left to do."""
-        await workflow.wait_condition(lambda: self._settled)
+        """Return when nothing is left to do, or when the payment waits for the shopper."""
+        await workflow.wait_condition(lambda: self._settled or self._told)

@@ -27,12 +27,14 @@ class Plan:
     """What is left to do: nothing, or one more step after ``delay_ms``.
 
     ``marker`` names the step by operation and count of asks. A step whose marker no longer fits the record was done
-    by somebody else, so carrying an order out twice does nothing twice.
+    by somebody else, so carrying an order out twice does nothing twice. ``told`` says that a caller need not wait for
+    the end: the payment waits for the shopper.
     """
 
     done: bool
     delay_ms: int = 0
     marker: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class PaymentWorkflow:
 
     @workflow.update(name=SETTLED_UPDATE)
     async def settled(self) -> None:
-        """Return when the payment has left PROCESSING or went to review."""
+        """Return when the payment has left PROCESSING, for the shopper too, or went to review."""
         await self._driving.until_settled()
 
 

@@ -4,6 +4,9 @@ from typing import Protocol
 
 from gateway_svc.application.ports import View
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.payment import CancelStatus
+from gateway_svc.domain.reversal import ReversalVerdict
+from gateway_svc.domain.three_ds import Cryptogram
 
 
 class StepStore(Protocol):
@@ -13,12 +16,37 @@ class StepStore(Protocol):
         """Read a payment, whoever's it is."""
         ...
 
+    async def load_cryptogram(self, payment_id: str) -> Cryptogram:
+        """Read what proves a payment's authentication, to send it; empty when there is none, or no longer."""
+        ...
+
     async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, View]:
         """Begin a cascade's next attempt; False when it was begun before, or when the payment has ended instead."""
         ...
 
     async def record_attempt(self, payment_id: str, attempt_id: str, verdict: AttemptVerdict, *, asked: bool) -> View:
         """Record what became of an attempt; the first definite record wins. Returns the payment as it stands."""
+        ...
+
+    async def end_action(self, attempt_id: str) -> View:
+        """Record that the shopper of an attempt can't act any more. Returns the payment as it stands."""
+        ...
+
+    async def record_cancel(self, attempt_id: str, number: int, cancel: CancelStatus) -> tuple[bool, View]:
+        """Record where an attempt's cancelling ``number`` (from 1) stands; False when that does not fit any more."""
+        ...
+
+    async def begin_reversal(self, payment_id: str, attempt_id: str, number: int) -> tuple[bool, View]:
+        """Record that an attempt's reversal ``number`` (from 1) is about to be sent: no approval is believed from then.
+
+        False when that does not fit any more, so that nothing is to be sent.
+        """
+        ...
+
+    async def record_reversal(
+        self, payment_id: str, attempt_id: str, number: int | None, verdict: ReversalVerdict
+    ) -> View:
+        """Record what the PSP says of a reversal. Returns the payment as it stands."""
         ...
 
     async def load_modification(self, modification_id: str) -> tuple[View, View]:
@@ -67,7 +95,10 @@ class StepObserver(Protocol):
     """Counts what the durable driver does."""
 
     def stepped(self, kind: str, step: str) -> None:
-        """Note that one ``step`` (start, ask, repeat, review) was carried out on a ``kind`` (payment, modification)."""
+        """Note that one ``step`` (start, ask, repeat, reverse, cancel, review) was carried out on a ``kind``.
+
+        A ``kind`` is a payment or a modification.
+        """
         ...
 
     def swept(self, seen: int, started: int) -> None:

@@ -23,7 +23,12 @@ CLOUD_EVENTS_PREFIX: Final = "dev.payera.payment."
 #: Which optional part of the event comes with which kinds, by the word their names begin with.
 _ATTEMPT_WORDS: Final = ("ATTEMPT_",)
 _MODIFICATION_WORDS: Final = ("CAPTURE_", "VOID_", "REFUND_", "MODIFICATION_")
-_WITH_ATTEMPT: Final = frozenset({"PAYMENT_CREATED", "PAYMENT_AUTHORIZED", "PAYMENT_DECLINED", "PAYMENT_FAILED"})
+_WITH_ATTEMPT: Final = frozenset(
+    {
+        *("PAYMENT_CREATED", "PAYMENT_AUTHORIZED", "PAYMENT_DECLINED", "PAYMENT_FAILED"),
+        *("PAYMENT_REQUIRES_ACTION", "ACTION_EXPIRED"),
+    }
+)
 _WITH_MODIFICATION: Final = frozenset({"PAYMENT_PARTIALLY_CAPTURED"})
 _WITH_EITHER: Final = frozenset({"PAYMENT_SUCCEEDED", "PAYMENT_VOIDED", "REVIEW_REQUIRED", "REVIEW_RESOLVED"})
 

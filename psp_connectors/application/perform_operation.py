@@ -22,6 +22,7 @@ from psp_connectors.application.ports import (
 from psp_connectors.application.unsettled_cards import UnsettledCards
 from psp_connectors.domain.breaker import BreakerLimits
 from psp_connectors.domain.cards import Card
+from psp_connectors.domain.challenges import without_shopper
 from psp_connectors.domain.connector import NO_TOKEN, Account, Connector, Unsendable
 from psp_connectors.domain.declines import DeclineCode
 from psp_connectors.domain.eligibility import reason_against
@@ -239,7 +240,7 @@ class PerformOperation:
         except Exception as error:  # noqa: BLE001 - the request is out: whatever the connector did, it is UNKNOWN
             self._runtime.observer.misbehaved(account.name, name_of(operation), error)
             return unknown(CallCode.UNREADABLE_ANSWER, "the connector could not read the answer")
-        outcome = settle(operation, outcome)
+        outcome = without_shopper(connector.capabilities, operation, settle(operation, outcome))
         if outcome.kind is not OutcomeKind.PENDING:
             return outcome
         seconds = connector.capabilities.operations[kind_of(operation)].settles_within_seconds

@@ -23,7 +23,12 @@ class Answering(StrEnum):
 
 
 class Feature(StrEnum):
-    """What of `domain.details` a connector passes on."""
+    """What of `domain.details` a connector passes on, and how shoppers are treated who must act at the PSP.
+
+    With CHALLENGE the PSP goes on by itself once the shopper has acted. Without it the PSP waits for a call that this
+    runtime does not make, so that nothing can be held or charged. With CANCEL_CHALLENGE a void cancels an authorization
+    that waits for the shopper.
+    """
 
     STORED_CREDENTIAL = "stored_credential"
     NETWORK_TRANSACTION_ID = "network_transaction_id"
@@ -33,6 +38,8 @@ class Feature(StrEnum):
     ADDRESS = "address"
     STATEMENT_DESCRIPTOR = "statement_descriptor"
     LEVEL2 = "level2"
+    CHALLENGE = "challenge"
+    CANCEL_CHALLENGE = "cancel_challenge"
 
 
 DAY_SECONDS = 24 * 3600

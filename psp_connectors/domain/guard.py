@@ -6,7 +6,7 @@ from typing import Final
 
 from mesh.money import LARGEST_AMOUNT
 from psp_connectors.domain.cards import CardSummary
-from psp_connectors.domain.operations import CardOperation, Operation, Sync, Void, amount_of
+from psp_connectors.domain.operations import CardOperation, Operation, Reversal, Sync, Void, amount_of
 from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, unknown
 
 LONGEST_REFERENCE: Final = 128
@@ -63,7 +63,7 @@ def _contradiction(operation: Operation, outcome: Outcome) -> Outcome | None:
 
 
 def _is_other_amount(operation: Operation, amount: int) -> bool:
-    if isinstance(operation, Void):
+    if isinstance(operation, Void | Reversal):
         return False
     asked = amount_of(operation)
     return asked is not None and asked.value != amount

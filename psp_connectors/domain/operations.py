@@ -17,6 +17,7 @@ class OperationKind(StrEnum):
     VERIFY = "verify"
     AUTHORIZE = "authorize"
     INCREMENT = "increment"
+    REVERSE = "reverse"
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
@@ -78,6 +79,19 @@ class Void:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """Take back an authorization of which nobody knows whether it came to be; `reference` is that of the authorization.
+
+    APPROVED only when the PSP says that it has released it: it holds no money then, and never will. Its `psp_reference`
+    is the authorization's where the PSP names it. DECLINED when this very request released nothing, for whatever
+    reason.
+    """
+
+    reference: str
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
     """Give a captured amount or a part back.
 
@@ -112,10 +126,10 @@ class Sync:
 CardOperation = Verification | Authorization
 """An operation that carries a card."""
 
-Action = Verification | Authorization | Increment | Capture | Void | Refund
+Action = Verification | Authorization | Increment | Reversal | Capture | Void | Refund
 """An operation that changes something at the PSP."""
 
-CardlessOperation = Increment | Capture | Void | Refund | Sync
+CardlessOperation = Increment | Reversal | Capture | Void | Refund | Sync
 """An operation for which no card is needed."""
 
 Operation = Action | Sync
@@ -127,6 +141,7 @@ _KINDS: Final[Mapping[type[Action], OperationKind]] = MappingProxyType(
         Verification: OperationKind.VERIFY,
         Authorization: OperationKind.AUTHORIZE,
         Increment: OperationKind.INCREMENT,
+        Reversal: OperationKind.REVERSE,
         Capture: OperationKind.CAPTURE,
         Void: OperationKind.VOID,
         Refund: OperationKind.REFUND,
@@ -142,7 +157,7 @@ def kind_of(operation: Operation) -> OperationKind:
 def amount_of(operation: Operation) -> Money | None:
     """Give the amount asked for, None where there is none; that of a verification is zero."""
     match operation:
-        case Void():
+        case Void() | Reversal():
             return None
         case Verification():
             return Money(0, operation.currency)

@@ -14,7 +14,7 @@ from psp_connectors.connectors.adyen import answers, codes
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.guard import settle
 from psp_connectors.domain.http import HttpResponse
-from psp_connectors.domain.operations import Action, Authorization, Increment, Sync, Verification, Void
+from psp_connectors.domain.operations import Action, Authorization, Increment, Reversal, Sync, Verification, Void
 from psp_connectors.domain.outcomes import Outcome, OutcomeKind
 from tests.contract.connector_suite import BOUNDED, JSON_VALUES, STATUSES, changed, paths_of, response
 from tests.fakes.connectors.adyen import approval, increment, modifications, operations, refusal, verification
@@ -28,6 +28,7 @@ RESPONSES: list[Example] = (
     [example for example in DESCRIPTION.examples() if example.kind is ExampleKind.RESPONSE] if DESCRIPTION else []
 )
 OURS: dict[str, Action] = {
+    "POST /cancels": modifications()["reversal"],
     "POST /payments": authorization(),
     "POST /payments/{paymentPspReference}/amountUpdates": increment(),
     "POST /payments/{paymentPspReference}/captures": modifications()["capture"],
@@ -70,6 +71,8 @@ def asked(example: Example) -> Action:
     if isinstance(operation, Increment):
         assert money is not None
         return replace(operation, psp_reference=value["paymentPspReference"], total=money)
+    if isinstance(operation, Reversal):
+        return replace(operation, reference=value["paymentReference"])
     if money is not None and not isinstance(operation, Void | Verification):
         operation = replace(operation, amount=money)
     if isinstance(operation, Authorization | Verification):

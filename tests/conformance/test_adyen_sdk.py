@@ -214,6 +214,12 @@ def test_modifications(recorder: Recorder, name: str, method: str, amount: int |
     same(recorder, ADYEN.build(operation, adyen_account(recorder.url)))
 
 
+def test_a_reversal(recorder: Recorder) -> None:
+    request = {"merchantAccount": MERCHANT_ACCOUNT, "reference": "pay_1_1", "paymentReference": "pay_1_1"}
+    modifying(recorder).cancel_authorised_payment(request, idempotency_key=KEY)
+    same(recorder, ADYEN.build(modifications()["reversal"], adyen_account(recorder.url)))
+
+
 def test_the_check_of_credentials(recorder: Recorder) -> None:
     payments(recorder).payment_methods({"merchantAccount": MERCHANT_ACCOUNT, "channel": "Web"})
     assert ADYEN.check is not None

@@ -40,7 +40,7 @@ OF_OPERATIONS = {
     "REFUND": (OperationKind.REFUND, OutcomeKind.DECLINED, False),  # the example is of one that failed
     "REFUNDED_REVERSED": (OperationKind.REFUND, OutcomeKind.DECLINED, True),
     "REFUND_FAILED": (OperationKind.REFUND, OutcomeKind.DECLINED, True),
-    "TECHNICAL_CANCEL": (OperationKind.VOID, OutcomeKind.APPROVED, False),
+    "TECHNICAL_CANCEL": (OperationKind.REVERSE, OutcomeKind.APPROVED, False),
 }
 
 

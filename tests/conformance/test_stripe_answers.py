@@ -89,3 +89,5 @@ class TestStripeAnswers(MutationSuite):
             case OperationKind.INCREMENT:
                 total = thing.get("amount") == 1500 if isinstance(operation, Increment) else True
                 return thing["id"] == PAYMENT and total and metadata.get("inc_1") == "450"
+            case OperationKind.REVERSE:
+                return False

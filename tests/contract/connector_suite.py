@@ -29,6 +29,7 @@ from tests.fakes.connectors.ports import (
     authorization,
     capture,
     refund,
+    reversal,
     sync,
     void,
 )
@@ -198,7 +199,7 @@ class ConnectorSuite:
 
     def test_what_is_not_a_capability_is_not_sent(self) -> None:
         tried = {kind_of(operation) for operation in self.actions()}
-        for operation in ACTIONS:
+        for operation in (*ACTIONS, reversal()):
             if kind_of(operation) not in tried:
                 try:
                     self.connector.build(operation, self.account())

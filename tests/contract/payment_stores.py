@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from gateway_svc.adapters.postgres.cryptogram_seal import CryptogramSeal
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
 from gateway_svc.application.ports import (
     Begun,
@@ -29,6 +31,7 @@ from gateway_svc.domain.payment import (
 )
 from mesh.database import Database
 from mesh.identifiers import new_id
+from mesh.keyring import create_keyring
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.gateway.payment_store import FakePaymentStore
@@ -46,7 +49,17 @@ CARD = {
 }
 SUMMARY_KEYS = {
     *("id", "merchant_id", "status", "amount", "currency", "capture_method", "token", "card", "merchant_reference"),
-    *("store_card", "code_required", "cascade", "three_ds_preference"),
+    *(
+        "store_card",
+        "code_required",
+        "cascade",
+        "three_ds_preference",
+        "return_url",
+        "next_action",
+        "stored_credential",
+        "three_ds",
+        "exemption",
+    ),
     *("description", "metadata", "statement_descriptor", "amount_authorized", "amount_captured", "amount_refunded"),
     *(
         "amount_capture_pending",
@@ -62,7 +75,8 @@ SUMMARY_KEYS = {
 PAYMENT_KEYS = SUMMARY_KEYS | {"attempts", "captures", "voids"}
 ATTEMPT_KEYS = {
     *("id", "ordinal", "account", "status", "psp_reference", "code", "raw_code", "route_reason"),
-    *("asks", "not_founds", "created_us", "details", "expected_us"),
+    *("late_asks", "cancel", "cancels"),
+    *("asks", "not_founds", "created_us", "details", "expected_us", "reversals", "reversal"),
 }
 MODIFICATION_KEYS = {
     *("id", "payment_id", "merchant_id", "kind", "account", "payment_psp_reference", "status", "amount", "currency"),
@@ -153,13 +167,18 @@ def new_payment(**changes: Any) -> NewPayment:
     return NewPayment(**values | changes)
 
 
+def new_seal(folder: Path) -> CryptogramSeal:
+    create_keyring(folder / "keyring.json")
+    return CryptogramSeal(folder / "keyring.json")
+
+
 def modification_in(begun: Begun) -> View:
     assert begun.modification is not None
     return begun.modification
 
 
 @pytest.fixture(params=["fake", pytest.param("postgres", marks=pytest.mark.integration)])
-async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     merchants = (new_id("mer"), new_id("mer"))
     if request.param == "fake":
         store = FakePaymentStore(merchants=set(merchants))
@@ -193,7 +212,8 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         async with await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as administrator:
             await administrator.execute("UPDATE gateway.token_to_keep SET next_try_at = now() - interval '1 second'")
 
-    stores = PostgresPaymentStore(database), PostgresPaymentStore(worker)
+    seal = new_seal(tmp_path)
+    stores = PostgresPaymentStore(database, seal), PostgresPaymentStore(worker, seal)
     yield Subject(*stores, *merchants, require_codes, make_due, narrow)
     await worker.close()
     await database.close()

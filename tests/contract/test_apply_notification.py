@@ -311,3 +311,56 @@ async def test_reversals_at_the_same_moment_take_back_once(told: Told) -> None:
         )
         view = await told.payment(payment_id)
         assert (view["amount_refunded"], view["under_review"]) == (500, False)
+
+
+async def reversing(told: Told) -> str:
+    """Begin a payment of which nobody knows what became, and have it taken back; gives its id."""
+    payment_id = str((await told.store.begun())["id"])
+    await told.store.store.record_attempt(payment_id, f"{payment_id}_1", UNKNOWN, asked=False)
+    begun, _ = await told.store.worker.begin_reversal(payment_id, f"{payment_id}_1", 1)
+    assert begun
+    return payment_id
+
+
+@pytest.mark.parametrize("approved_first", [True, False])
+async def test_a_confirmed_reversal_ends_the_attempt_whenever_its_approval_is_told(
+    told: Told, *, approved_first: bool
+) -> None:
+    payment_id = await reversing(told)
+    reference = f"{payment_id}_1"
+    if approved_first:
+        assert await told.of_attempt(payment_id, SAID_YES) is Applied.APPLIED
+        assert (await told.payment(payment_id))["status"] == "PROCESSING"
+    assert await told.told(Subject.REVERSE, SAID_YES, reference, payment_reference=reference) is Applied.APPLIED
+    assert await told.told(Subject.REVERSE, SAID_YES, reference, payment_reference=reference) is Applied.KNOWN
+    assert await told.of_attempt(payment_id, SAID_YES) is Applied.KNOWN
+    view = await told.payment(payment_id)
+    assert (view["status"], view["decline"]["code"], view["under_review"]) == ("DECLINED", "reversed_unknown", False)
+
+
+async def test_a_refused_reversal_lets_the_approval_stand_and_keeps_a_stored_card(told: Told) -> None:
+    payment = await told.store.begun(store_card=True)
+    payment_id, reference = str(payment["id"]), f"{payment['id']}_1"
+    await told.store.store.record_attempt(payment_id, reference, UNKNOWN, asked=False)
+    await told.store.worker.begin_reversal(payment_id, reference, 1)
+    await told.of_attempt(payment_id, SAID_YES)
+    assert told.vault.told == []
+    assert await told.told(Subject.REVERSE, SENT_BACK, reference) is Applied.APPLIED
+    assert (await told.payment(payment_id))["status"] == "SUCCEEDED"
+    assert [one.payment_id for one in told.vault.told] == [payment_id]
+
+
+async def test_a_reversal_that_nobody_of_us_asked_for_waits_until_the_attempt_is_settled(told: Told) -> None:
+    payment_id = str((await told.store.begun())["id"])
+    reference = f"{payment_id}_1"
+    assert await told.told(Subject.REVERSE, SAID_YES, reference) is Applied.UNMATCHED
+    await told.store.store.record_attempt(payment_id, reference, APPROVED, asked=False)
+    assert await told.told(Subject.REVERSE, SAID_YES, reference) is Applied.REVIEW
+    assert (await told.payment(payment_id))["under_review"] is True
+
+
+async def test_a_reversal_told_by_another_account_is_unmatched(told: Told) -> None:
+    payment_id = await reversing(told)
+    notice = Notice("psp_b", Subject.REVERSE, SAID_YES, f"{payment_id}_1")
+    assert (await told.apply.execute(notice)).applied is Applied.UNMATCHED
+    assert (await told.payment(payment_id))["status"] == "PROCESSING"

@@ -126,6 +126,14 @@ def test_modifications_name_the_payment_and_their_own_reference(name: str, path:
     assert json.loads(request.body) == expected | money
 
 
+def test_a_reversal_names_the_payment_by_our_reference_alone() -> None:
+    request = ADYEN.build(modifications()["reversal"], adyen_account())
+    assert request.url == "https://checkout-test.adyen.com/v72/cancels"
+    assert request.headers["Idempotency-Key"] == KEY
+    expected = {"merchantAccount": MERCHANT_ACCOUNT, "reference": "pay_1_1", "paymentReference": "pay_1_1"}
+    assert json.loads(request.body) == expected
+
+
 def test_a_reference_can_not_leave_its_place_in_the_address() -> None:
     request = ADYEN.build(replace(capture(), psp_reference="../a?b#c"), adyen_account())
     assert request.url == "https://checkout-test.adyen.com/v72/payments/%2E%2E%2Fa%3Fb%23c/captures"
@@ -146,12 +154,12 @@ def test_nothing_can_be_asked_for(kind: OperationKind) -> None:
     assert ADYEN.parse(sync(kind), response(approval(authorization()))).kind is OutcomeKind.UNKNOWN
 
 
-def test_captures_voids_refunds_and_increments_answer_later_by_webhook() -> None:
-    later = {OperationKind.INCREMENT, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND}
+def test_all_but_cards_is_answered_later_by_webhook() -> None:
+    at_once = {OperationKind.AUTHORIZE, OperationKind.VERIFY}
     for kind, capability in ADYEN.capabilities.operations.items():
         assert capability.webhook
         assert capability.repeat_seconds == 7 * 24 * 3600
-        assert (capability.answering is Answering.LATER) == (kind in later)
+        assert (capability.answering is Answering.LATER) == (kind not in at_once)
     assert ADYEN.capabilities.idempotency_key_max_length == 64
 
 

@@ -96,7 +96,6 @@ def test_a_refused_authorisation(reason: str, additional: dict[str, str], code: 
     [
         ("CAPTURE", "cap_1", OperationKind.CAPTURE),
         ("CANCELLATION", "void_1", OperationKind.VOID),
-        ("TECHNICAL_CANCEL", "void_1", OperationKind.VOID),
         ("REFUND", "ref_1", OperationKind.REFUND),
         ("AUTHORISATION_ADJUSTMENT", "inc_1", OperationKind.INCREMENT),
     ],
@@ -110,6 +109,18 @@ def test_modifications(event: str, reference: str, kind: OperationKind) -> None:
         assert (notification.outcome.kind, notification.outcome.amount) == (outcome, 1050)
         assert not notification.reversal
         assert notification.event_id == f"{MODIFICATION}.{event}.{success}"
+
+
+@pytest.mark.parametrize(("success", "outcome"), [("true", OutcomeKind.APPROVED), ("false", OutcomeKind.DECLINED)])
+def test_a_reversal_names_the_payment_that_it_released(success: str, outcome: OutcomeKind) -> None:
+    notification = told(modification_item("TECHNICAL_CANCEL", "pay_1_1", success=success))
+    assert (notification.kind, notification.reference) == (OperationKind.REVERSE, "pay_1_1")
+    assert (notification.payment_reference, notification.payment_psp_reference) == ("pay_1_1", PAYMENT)
+    assert notification.outcome is not None
+    # An approval that is told later is compared with this.
+    named = PAYMENT if outcome is OutcomeKind.APPROVED else MODIFICATION
+    assert (notification.outcome.kind, notification.outcome.psp_reference) == (outcome, named)
+    assert not notification.reversal
 
 
 def test_a_modification_that_names_the_payments_reference_is_found_by_adyens_ids() -> None:

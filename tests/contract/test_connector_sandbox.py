@@ -8,10 +8,21 @@ import pytest
 
 from devstack.sandbox import books
 from devstack.sandbox.magic import DECLINES, TEST_CARDS
+from devstack.sandbox.requests import ChargeFields, read_action
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.connectors.sandbox import codes
 from psp_connectors.domain import network_codes
 from psp_connectors.domain.declines import GROUP_OF, DeclineCode, DeclineGroup
+from psp_connectors.domain.details import (
+    CredentialReason,
+    CredentialUse,
+    Cryptogram,
+    Exemption,
+    Initiator,
+    PaymentDetails,
+    StoredCredential,
+    ThreeDsResult,
+)
 from psp_connectors.domain.operations import Authorization, Operation, OperationKind, Sync, Void, amount_of, kind_of
 from psp_connectors.domain.outcomes import OutcomeKind
 from tests.contract.connector_suite import ConnectorSuite, response
@@ -88,6 +99,45 @@ def test_authorization_is_what_the_psp_documents() -> None:
         },
         "statement_descriptor": "SHOP",
     }
+
+
+def test_an_authorization_tells_agreement_authentication_and_exemption_and_the_sandbox_reads_them() -> None:
+    details = PaymentDetails(
+        stored_credential=StoredCredential(
+            initiator=Initiator.MERCHANT,
+            use=CredentialUse.SUBSEQUENT,
+            reason=CredentialReason.RECURRING,
+            network_transaction_id="MCC1234AB",
+            network_transaction_date="0131",
+        ),
+        three_ds=ThreeDsResult(
+            version="2.2.0", eci="05", cryptogram=Cryptogram("the-proof"), ds_transaction_id="ds-1", trans_status="Y"
+        ),
+        exemption=Exemption.LOW_VALUE,
+    )
+    request = SANDBOX.build(replace(authorization(), details=details), account())
+    body = json.loads(request.body)
+    assert body["stored_credential"] == {
+        "initiator": "merchant",
+        "use": "subsequent",
+        "reason": "recurring",
+        "network_transaction_id": "MCC1234AB",
+        "network_transaction_date": "0131",
+    }
+    assert body["authentication"] == {
+        "version": "2.2.0",
+        "eci": "05",
+        "cryptogram": "the-proof",
+        "ds_transaction_id": "ds-1",
+        "trans_status": "Y",
+        "challenge_status": "",
+    }
+    assert body["exemption"] == "low_value"
+    fields = read_action("/v1/charges", "key", request.body).fields
+    assert isinstance(fields, ChargeFields)
+    assert fields.authentication is not None
+    assert fields.authentication.cryptogram == "the-proof"
+    assert "the-proof" not in repr(fields)
 
 
 @pytest.mark.parametrize(("value", "currency"), [(1050, "EUR"), (1050, "JPY"), (1050, "KWD"), (999_999_999_999, "USD")])

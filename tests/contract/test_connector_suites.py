@@ -11,6 +11,7 @@ from psp_connectors.domain.operations import (
     Increment,
     Operation,
     OperationKind,
+    Reversal,
     Sync,
     Verification,
     Void,
@@ -53,6 +54,8 @@ class TestAdyen(ConnectorSuite):
     def essentials(self, operation: Operation) -> frozenset[str]:
         if isinstance(operation, Authorization | Verification):
             return frozenset({"pspReference", "resultCode", "merchantReference", "amount.value", "amount.currency"})
+        if isinstance(operation, Reversal):
+            return frozenset({"pspReference", "paymentReference", "status"})
         money = set() if isinstance(operation, Void) else {"amount.value", "amount.currency"}
         return frozenset({"pspReference", "paymentPspReference", "reference", "status", *money})
 

@@ -12,6 +12,8 @@ from gateway_svc.application.payment_history import PaymentHistory, ReadHistory
 from gateway_svc.application.ports import View
 from gateway_svc.domain.core import AttemptVerdict
 from gateway_svc.domain.payment import AttemptStatus, PaymentStatus
+from gateway_svc.domain.stored_credentials import CredentialReason, Initiator, StoredCredential
+from gateway_svc.domain.three_ds import ThreeDsResult
 from mesh.database import Database
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -69,11 +71,21 @@ async def test_a_payment_is_told_as_routing_saw_it_with_what_came_of_it(past: Pa
             "bin": "411111",
             "funding": "debit",
             "issuer_country": "",
+            "initiator": "CUSTOMER",
+            "three_ds": "NONE",
             "metadata": {"shop": "berlin", "é": "ß"},
             "first_account": "psp_a",
             "status": "SUCCEEDED",
         }
     ]
+
+
+async def test_who_started_it_and_what_was_done_before_is_told(past: Past) -> None:
+    credential = StoredCredential(Initiator.MERCHANT, CredentialReason.RECURRING, "483297487231504")
+    await past.subject.begun(stored_credential=credential)
+    await past.subject.begun(three_ds=ThreeDsResult("2.2.0", "U", "07"))
+    told = [(each["initiator"], each["three_ds"]) for each in await past.all()]
+    assert told == [("CUSTOMER", "EXTERNAL"), ("MERCHANT", "NONE")]
 
 
 async def test_nothing_of_one_card_alone_is_told(past: Past) -> None:

@@ -210,7 +210,7 @@ async def test_drivers_read_with_ages_and_hand_over_to_an_operator(subject: Subj
     view = await subject.worker.load_payment(payment["id"])
     assert payment_of(view).attempts[0].age_seconds >= 0
     assert set(view["attempts"][0]) == ATTEMPT_KEYS | {
-        *("age_seconds", "expected_age_seconds", "settling_seconds", "asks_before")
+        *("age_seconds", "expected_age_seconds", "settling_seconds", "asks_before", "reversal_age_seconds")
     }
     await subject.worker.require_review(payment["id"], f"{payment['id']}_1")
     await subject.worker.require_review(payment["id"], f"{payment['id']}_1")

@@ -12,6 +12,7 @@ from gateway_svc.application.views import payment_of
 from gateway_svc.domain.cascade_policy import UNRESTRICTED, CascadeSettings
 from gateway_svc.domain.core import AttemptVerdict
 from gateway_svc.domain.payment import AttemptStatus, PaymentStatus
+from gateway_svc.domain.stored_credentials import CredentialReason, Initiator, StoredCredential
 from mesh.identifiers import new_id
 from tests.contract.payment_stores import APPROVED, CARD, Subject, new_payment, subject
 from tests.support.postgres import postgres
@@ -29,6 +30,10 @@ DECLINED = AttemptVerdict(
 )
 STOLEN = replace(DECLINED, code="stolen_card", details={"network_code": "43"})
 NEVER = replace(DECLINED, details={"network_code": "05", "advice_code": "03"})
+REVOKED = replace(DECLINED, code="recurring_revoked", details={"network_code": "R1"})
+STOP_RECURRING = replace(DECLINED, details={"network_code": "05", "advice_code": "21"})
+MIT = StoredCredential(Initiator.MERCHANT, CredentialReason.RECURRING, "483297487231504")
+CIT = StoredCredential(Initiator.CUSTOMER, CredentialReason.CARD_ON_FILE)
 NOT_SENT = AttemptVerdict(AttemptStatus.NOT_SENT, PaymentStatus.FAILED, code="psp_unavailable")
 UNKNOWN = AttemptVerdict(AttemptStatus.UNKNOWN, PaymentStatus.PROCESSING, code="psp_timeout")
 
@@ -109,10 +114,20 @@ async def test_who_must_never_be_tried_again_is_not(subject: Subject) -> None:
     await mastercard.tried(NEVER)
     await amex.tried(STOLEN)
     assert [await card.refusal() for card in (visa, mastercard, amex)] == ["do_not_retry", "do_not_retry", ""]
+    assert await visa.refusal(stored_credential=MIT) == "do_not_retry"
     assert await Card(subject).refusal() == ""
     foreign = replace(subject.operation(), merchant_id=subject.foreign_id)
     begun = await subject.store.begin_payment(foreign, new_payment(fingerprint=visa.fingerprint))
     assert begun.disposition is Disposition.CREATED
+
+
+async def test_an_ended_agreement_stops_what_the_merchant_starts(subject: Subject) -> None:
+    visa, mastercard = Card(subject), Card(subject, "mastercard")
+    await visa.tried(REVOKED)
+    await mastercard.tried(STOP_RECURRING)
+    for card in (visa, mastercard):
+        assert await card.refusal() == await card.refusal(stored_credential=CIT) == ""
+        assert await card.refusal(stored_credential=MIT) == "do_not_retry"
 
 
 async def test_a_card_without_a_fingerprint_is_known_by_its_token(subject: Subject) -> None:

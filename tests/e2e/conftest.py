@@ -20,6 +20,7 @@ QUICK = {
     "PAYERA_SWEEP_INTERVAL_MS": "2000",
     "PAYERA_SWEEP_GRACE_MS": "3000",
     "PAYERA_PSP_TIMEOUT_MS": "2000",
+    "PAYERA_SHOPPER_ACTION_SECONDS": "8",
     "PAYERA_ROTATION_IDLE_SECONDS": "10",
     # The faults of one test must not turn another test's payments away.
     "PAYERA_BREAKER_ERRORS_MIN": "1000000",

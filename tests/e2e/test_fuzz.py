@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from payera.errors.v1 import reason_pb2
+from psycopg.types.json import Jsonb
 
 from devstack.project import project_root
 from devstack.rest import Rest, expect_ok
@@ -24,6 +25,8 @@ from tests.e2e.support import Mesh
 #: Numbers no other test uses: whatever is answered, they are not in it.
 CARDS: Final = ("4000002760003184", "5200828282828210", "378282246310005")
 EXAMPLES: Final = 30
+REVIEWS: Final = 6
+RESOLVE: Final = "resolveReview"
 DOCUMENT: Final = json.loads((project_root() / "gen" / "openapi.json").read_text(encoding="utf-8"))
 OPERATIONS: Final = {
     operation["operationId"]: (method.upper(), path, operation)
@@ -42,6 +45,7 @@ COUNTED: Final = (
     "gateway.idempotency_key",
     "gateway.merchant",
     "gateway.api_key",
+    "gateway.review_decision",
     "vault.card",
     "connectors.psp_account",
     "connectors.webhook_secret",
@@ -49,6 +53,13 @@ COUNTED: Final = (
     "router.ruleset_version",
     "router.ruleset_change",
 )
+
+#: Such as operators make; of random ones hardly any gets as far as the record.
+DECISION: Final = {
+    "version": st.just("1"),
+    "action": st.sampled_from(["NOT_CHARGED", "CHARGED", "ASK_AGAIN"]),
+    "note": st.just("fuzzed"),
+}
 
 Json = Any
 card_texts = st.sampled_from([*CARDS, *(f"x {card[:4]} {card[4:8]} {card[8:12]} {card[12:]}" for card in CARDS)])
@@ -151,8 +162,8 @@ def caller(mesh: Mesh) -> Iterator[Caller]:
         "secret_id": [new_id("whs")],
         "webhook_id": [new_id("whk")],
         "operation_id": [new_id("cop")],
-        # Reviews come of outcomes that nobody can tell; these are settled, so that the queue has none of them.
-        "review_id": [f"{payments[0]}_1", refund],
+        # Deciding them uses them up.
+        "review_id": _reviews(mesh),
         "kind": ["DATA_KEY", "FINGERPRINT_KEY"],
         "customer_id": [CUSTOMER],
         "page_token": [_page_token(mesh)],
@@ -173,6 +184,17 @@ def _page_token(mesh: Mesh) -> str:
         expect_ok(mesh.rest.post("/v1/tokens", {"card": card, "customer_id": CUSTOMER}, money=False), "a token")
     page = expect_ok(mesh.rest.get(f"/v1/tokens?customer_id={CUSTOMER}&page_size=1"), "a page of tokens")
     return str(page["next_page_token"])
+
+
+def _reviews(mesh: Mesh) -> list[str]:
+    """Put authorizations into the operators' queue: their PSP is said to have contradicted itself."""
+    references = []
+    for _ in range(REVIEWS):
+        payment_id = mesh.pay(capture_method="AUTOMATIC")["id"]
+        references.append(f"{payment_id}_1")
+        told = Jsonb({"kind": "DECLINED", "code": "lost_card", "psp_reference": "fuzzed"})
+        mesh.rows("SELECT gateway.report_contradiction(%s, %s, %s)", payment_id, references[-1], told)
+    return references
 
 
 def _psp_account(mesh: Mesh) -> str:
@@ -235,6 +257,10 @@ def body_of(draw: st.DrawFn, caller: Caller, operation: Mapping[str, Any]) -> by
     body = draw(fitting(content["application/json"]["schema"]))
     if isinstance(body, dict) and "token" in body and draw(st.integers(0, 3)):
         body["token"] = caller.token
+    if isinstance(body, dict) and "version" in body and draw(st.integers(0, 3)):
+        body["version"] = draw(identifiers(caller, "version"))
+        if "action" in body:
+            body = draw(st.fixed_dictionaries(DECISION))
     text = json.dumps(body).encode("utf-8", "surrogatepass")
     match draw(st.integers(0, 12)):
         case 0:
@@ -281,6 +307,9 @@ def test_whatever_is_sent_the_answer_is_clear_and_a_refusal_leaves_no_trace(call
         assert caller.rows() == before, text
 
     one()
+    if name == RESOLVE:
+        query = "SELECT FROM gateway.review_decision WHERE reference = ANY(%s)"
+        assert caller.mesh.rows(query, caller.known["review_id"]), "no decision came through"
 
 
 def assert_error(status: int, answer: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import uuid
+from base64 import b64encode
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,16 @@ CANARY = "4000056655665556"
 CANARY_CODE = "7391"
 AMEX = "371449635398431"
 WRONG = CANARY[:-1] + "7"
+#: What proves an authentication, of the usual form: 20 bytes in base64.
+PROVING = "leaks-of-a-play-e2e!"
+PROOF = b64encode(PROVING.encode()).decode()
+SECURE = {
+    "version": "2.2.0",
+    "eci": "05",
+    "cryptogram": PROOF,
+    "ds_transaction_id": "c272b04f-6e7b-43a2-bb78-90f4fb94aa25",
+    "trans_status": "Y",
+}
 SECONDS_PER_STORE = 240
 
 
@@ -80,8 +91,11 @@ def new_name() -> str:
 def play(mesh: Mesh) -> None:
     """Use the canary in every way that could leak it: approved, declined, cascaded, unknown, refused, in error."""
     for amount in (1000, 410_105, 400_151, 400_906, 400_902):
-        payment = mesh.pay(amount, token=mesh.token(CANARY, CANARY_CODE[:3]))
+        payment = mesh.pay(amount, token=mesh.token(CANARY, CANARY_CODE[:3]), three_d_secure=SECURE)
         mesh.settled(payment["id"])
+        assert PROOF not in repr((payment, mesh.payment(payment["id"])))
+    for wrong in ({"eci": "02"}, {"trans_status": "N"}, {"cryptogram": f"{PROOF}{PROOF}"}, {"eci": PROOF}):
+        assert mesh.create(1000, three_d_secure=SECURE | wrong).status == 400
     mesh.settled(mesh.pay(1000, token=mesh.token(AMEX, CANARY_CODE))["id"])
     bad = {"number": WRONG, "exp_month": 12, "exp_year": 2040, "cvc": CANARY_CODE}
     assert mesh.rest.post("/v1/tokens", {"card": bad}, money=False).status == 400
@@ -119,7 +133,9 @@ def as_an_operator(mesh: Mesh) -> None:
 def test_no_card_number_or_code_is_anywhere_but_in_the_vault(mesh: Mesh, tmp_path: Path) -> None:
     play(mesh)
     canaries = tmp_path / "canaries"
-    canaries.write_text("\n".join([CANARY, AMEX, WRONG, f"code: {CANARY_CODE}", f"code: {CANARY_CODE[:3]}"]))
+    canaries.write_text(
+        "\n".join([CANARY, AMEX, WRONG, PROVING, PROOF, f"code: {CANARY_CODE}", f"code: {CANARY_CODE[:3]}"])
+    )
 
     outcome = command(mesh, "--json", "--canaries", canaries, "--seconds", str(SECONDS_PER_STORE))
 
@@ -132,7 +148,7 @@ def test_no_card_number_or_code_is_anywhere_but_in_the_vault(mesh: Mesh, tmp_pat
     least = {"postgres": 250, "postgres-files": 500, "kafka": 20, "temporal": 20, "temporal-files": 10, "home": 50}
     assert {name: store["places"] for name, store in searched.items() if store["places"] < least[name]} == {}
     assert searched["postgres-files"]["bytes_read"] > 20_000_000
-    assert not any(number in outcome.output for number in (CANARY, AMEX, WRONG))
+    assert not any(number in outcome.output for number in (CANARY, AMEX, WRONG, PROOF))
 
 
 def test_what_is_planted_in_a_table_is_found_there_and_on_the_disk(mesh: Mesh) -> None:

@@ -26,3 +26,13 @@ def capabilities_of(accounts: Iterable[str]) -> messages.ListCapabilitiesRespons
             for account in accounts
         ]
     )
+
+
+def paged(
+    answer: messages.ListCapabilitiesResponse, request: messages.ListCapabilitiesRequest, page_size: int
+) -> messages.ListCapabilitiesResponse:
+    """Give the page of a list that is asked for."""
+    first = int(request.page_token or 0)
+    after = first + min(page_size, request.page_size or page_size)
+    token = str(after) if after < len(answer.accounts) else ""
+    return messages.ListCapabilitiesResponse(accounts=answer.accounts[first:after], next_page_token=token)

@@ -12,7 +12,16 @@ from devstack.sandbox.faults import FaultMode
 from mesh.money import Money
 from psp_connectors.connectors.registry import CONNECTORS
 from psp_connectors.domain.cards import Secret
-from psp_connectors.domain.operations import Capture, CardlessOperation, Increment, OperationKind, Refund, Sync, Void
+from psp_connectors.domain.operations import (
+    Capture,
+    CardlessOperation,
+    Increment,
+    OperationKind,
+    Refund,
+    Reversal,
+    Sync,
+    Void,
+)
 from psp_connectors.domain.outcomes import Outcome, OutcomeKind
 from psp_connectors.domain.webhooks import Authenticity, Notification, RawWebhook, WebhookContext
 from tests.fakes.connectors.adyen import HMAC_KEY, MERCHANT_ACCOUNT, adyen_account
@@ -226,6 +235,43 @@ async def test_nothing_is_sent_to_a_closed_door(lab: Laboratory) -> None:
     assert await lab.psp.requests("pay_1_1") == 0
     assert (await lab.authorize()).kind is APPROVED
     assert await lab.psp.requests("pay_1_1") == 1
+
+
+@pytest.mark.parametrize("mode", [FaultMode.RESET_AFTER, FaultMode.SERVER_ERROR_AFTER])
+async def test_an_authorization_whose_answer_is_lost_is_taken_back_by_our_reference(
+    lab: Laboratory, mode: FaultMode
+) -> None:
+    await lab.strike(mode, "authorize")
+    assert (await lab.authorize()).kind is UNKNOWN
+    reversal = Reversal(reference="pay_1_1", idempotency_key=lab.key())
+    assert (await lab.ask(reversal)).kind is PENDING
+    (told,) = [one for one in await lab.told() if one.kind is OperationKind.REVERSE]
+    charge = await lab.charge()
+    assert told.outcome is not None
+    assert (told.reference, told.outcome.kind) == ("pay_1_1", APPROVED)
+    assert told.outcome.psp_reference == told.payment_psp_reference == charge["charge"]
+    assert charge["voided"]
+    # Once more, it finds nothing to release.
+    again = Reversal(reference="pay_1_1", idempotency_key=lab.key())
+    assert (await lab.ask(again)).kind is PENDING
+    assert [one.outcome.kind for one in await lab.told() if one.kind is OperationKind.REVERSE and one.outcome] == [
+        APPROVED,
+        DECLINED,
+    ]
+
+
+async def test_a_captured_payment_is_not_taken_back(lab: Laboratory) -> None:
+    await lab.authorize(capture=True)
+    assert (await lab.ask(Reversal(reference="pay_1_1", idempotency_key=lab.key()))).kind is PENDING
+    (told,) = [one for one in await lab.told() if one.kind is OperationKind.REVERSE]
+    assert told.outcome is not None
+    assert told.outcome.kind is DECLINED
+    assert (await lab.charge())["captured"] == 1050
+
+
+async def test_a_reversal_of_what_never_arrived_releases_nothing(lab: Laboratory) -> None:
+    outcome = await lab.ask(Reversal(reference="pay_1_1", idempotency_key=lab.key()))
+    assert (outcome.kind, outcome.psp_reference) == (DECLINED, "")
 
 
 async def test_captures_in_parts_and_refunds_until_nothing_is_left(lab: Laboratory) -> None:

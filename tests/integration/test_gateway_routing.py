@@ -80,9 +80,10 @@ async def test_another_merchants_payment_is_not_explained(mesh: RunningMesh) -> 
 
 async def test_what_the_rule_says_of_3d_secure_reaches_the_connectors(mesh: RunningMesh) -> None:
     mesh.router.more = {"step_up": router_pb2.STEP_UP_REQUIRE}
-    payment = await mesh.pay()
+    payment = await mesh.pay(return_url="https://shop.example/")
     [request] = mesh.connectors.requests
     assert request.details.three_ds_preference == connectors_pb2.THREE_DS_PREFERENCE_CHALLENGE
+    assert request.details.return_url == "https://shop.example/"
     assert (await explained(mesh, payment.id)).three_ds == routing_pb2.PaymentRouting.REQUIRED
 
 

@@ -16,6 +16,8 @@ from gateway_svc.application.payment_history import ReadHistory
 from gateway_svc.application.ports import Operation
 from gateway_svc.domain.core import AttemptVerdict
 from gateway_svc.domain.payment import AttemptStatus, PaymentStatus
+from gateway_svc.domain.stored_credentials import CredentialReason, Initiator, StoredCredential
+from gateway_svc.domain.three_ds import ThreeDsResult
 from mesh.channels import open_channel
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -111,6 +113,18 @@ async def test_payments_are_read_in_the_words_of_routing(mesh: Mesh) -> None:
     )
     assert approved == PastPayment(facts, "psp_a", approved=True)
     assert (declined.facts.brand, declined.facts.funding, declined.first_account) == ("unknown", "", "psp_a")
+
+
+async def test_who_started_a_payment_and_what_was_done_before_is_read(mesh: Mesh) -> None:
+    await mesh.pay(None, stored_credential=StoredCredential(Initiator.MERCHANT, CredentialReason.NO_SHOW, "nti0123456"))
+    await mesh.pay(None, three_ds=ThreeDsResult("2.2.0", "U", "07"))
+    await mesh.pay(None)
+    found, _ = await GrpcPaymentHistory(mesh.router).page(MERCHANT, *mesh.time(), 500, "")
+    assert [(each.facts.initiator, each.facts.three_ds) for each in found] == [
+        ("customer", "none"),
+        ("customer", "external"),
+        ("merchant", "none"),
+    ]
 
 
 async def test_pages_follow_each_other(mesh: Mesh) -> None:

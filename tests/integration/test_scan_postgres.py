@@ -284,7 +284,6 @@ def test_a_search_ends_when_its_time_is_over(server: PostgresServer, administrat
         report = scanned(tables(server), new_number(), any_card=False, seconds=seconds)
 
         assert report.exit_code == 2
-        assert report.stores[0].seconds < 10
     # A connection left open would be told now.
     gc.collect()
 

@@ -175,7 +175,6 @@ def test_kafka_that_is_away_or_slow_is_not_called_clean(stack: Stack) -> None:
 
     slow = scanned(topics(stack), new_number(), seconds=0.05)
     assert slow.exit_code == 2
-    assert slow.stores[0].seconds < 30
 
 
 async def client_of(stack: Stack, *, encrypted: str = "") -> Client:

@@ -28,6 +28,8 @@ KEK, DATA, FINGERPRINT = KINDS
 IDLE_SECONDS = 3
 OWNERS = 3
 CARDS_BEFORE = 150
+# Between two calls of one process: without it each second of a rotation brings hundreds of cards more to rotate.
+PAUSE_SECONDS = 0.005
 ACTOR = Actor("test", "req_1")
 
 
@@ -61,12 +63,12 @@ class Load:
         assert isinstance(self.lab.cards, PostgresCardStore)
         return self.lab.cards
 
-    async def keep(self, seconds: float = 0.0) -> None:
+    async def keep(self) -> None:
         """Keep cards, every other one with a number that several are keeping for the first time just now."""
         keeper = self.lab.keeper()
         while not self.stop:
             await self.keep_one(keeper)
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def keep_one(self, keeper: object = None) -> None:
         owner = self.chance.choice(self.owners)
@@ -85,6 +87,7 @@ class Load:
             token_id = self.chance.choice(list(self.known))
             assert await self.number_of(token_id, keys) == self.known[token_id][1]
             self._count("read")
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def number_of(self, token_id: TokenId, keys: DataKeys) -> str:
         owner, _ = self.known[token_id]
@@ -106,7 +109,7 @@ class Load:
                 keys.forget(owner)
             except CardChanged:
                 self._count("met")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _change(self, keys: DataKeys, owner: MerchantId, token_id: TokenId) -> None:
         loaded = await self.store.load_card(owner, token_id)
@@ -147,7 +150,7 @@ async def under_load(lab: RotationLab) -> AsyncIterator[Load]:
     for _ in range(CARDS_BEFORE):
         await load.keep_one()
     async with asyncio.TaskGroup() as tasks:
-        for work in (load.keep(), load.keep(0.005), load.read(), load.read(), load.change(), load.delete()):
+        for work in (load.keep(), load.keep(), load.read(), load.read(), load.change(), load.delete()):
             tasks.create_task(work)
         try:
             yield load

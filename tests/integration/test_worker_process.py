@@ -18,6 +18,7 @@ import pytest
 from devstack.configuration import TEMPORAL_NAMESPACE, load_configuration
 from devstack.lifecycle import Stack
 from devstack.names import ComponentName, PortName
+from gateway_svc.adapters.postgres.cryptogram_seal import CryptogramSeal
 from gateway_svc.adapters.postgres.payment_store import PostgresPaymentStore
 from gateway_svc.adapters.temporal.driver import TemporalDurableDriver
 from gateway_svc.application.ports import NewModification, NewPayment, Operation
@@ -184,7 +185,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worke
                 address,
                 vault,
                 vault_address,
-                PostgresPaymentStore(database),
+                PostgresPaymentStore(database, CryptogramSeal(folder / "codec.json")),
                 driver,
                 free_port(),
             )

@@ -97,11 +97,15 @@ class TestPayments:
 
     def test_large_list_is_read_from_an_index(self, world: World) -> None:
         """A page must not cost more the more payments there are."""
-        plan = world.rows(
-            "EXPLAIN (FORMAT JSON) SELECT * FROM gateway.payment AS p WHERE p.merchant_id = %s"
-            " AND (p.created_at, p.id) < ('infinity'::timestamptz, '') ORDER BY p.created_at DESC, p.id DESC LIMIT 100",
-            world.merchant_id,
-        )[0]["QUERY PLAN"][0]["Plan"]
+        with world.admin.connection.transaction():
+            # A table of few rows is sorted as quickly; the index must give the order by itself.
+            world.admin.connection.execute("SET LOCAL enable_sort = off")
+            plan = world.rows(
+                "EXPLAIN (FORMAT JSON) SELECT * FROM gateway.payment AS p WHERE p.merchant_id = %s"
+                " AND (p.created_at, p.id) < ('infinity'::timestamptz, '')"
+                " ORDER BY p.created_at DESC, p.id DESC LIMIT 100",
+                world.merchant_id,
+            )[0]["QUERY PLAN"][0]["Plan"]
         assert plan["Node Type"] == "Limit"
         assert plan["Plans"][0]["Index Name"] == "payment_newest_of_merchant"
 

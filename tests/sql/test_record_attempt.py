@@ -1,5 +1,6 @@
 """record_attempt, begin_attempt: legal steps only, final attempts never change, what may have been sent is unknown."""
 
+from contextlib import nullcontext
 from itertools import product
 
 import pytest
@@ -20,6 +21,8 @@ PAIRS = {
     ("NOT_SENT", "FAILED"),
     ("UNKNOWN", "PROCESSING"),
     ("PENDING", "PROCESSING"),
+    ("ACTION_REQUIRED", "PROCESSING"),
+    ("ACTION_REQUIRED", "REQUIRES_ACTION"),
 }
 EVENTS = {
     ("APPROVED", "AUTHORIZED"): "PAYMENT_AUTHORIZED",
@@ -30,6 +33,8 @@ EVENTS = {
     ("NOT_SENT", "FAILED"): "PAYMENT_FAILED",
     ("UNKNOWN", "PROCESSING"): "ATTEMPT_UNKNOWN",
     ("PENDING", "PROCESSING"): "ATTEMPT_PENDING",
+    ("ACTION_REQUIRED", "PROCESSING"): "ATTEMPT_PENDING",
+    ("ACTION_REQUIRED", "REQUIRES_ACTION"): "PAYMENT_REQUIRES_ACTION",
 }
 
 
@@ -96,18 +101,32 @@ def test_record_after_unknown(world: World, status: str, next_status: str) -> No
 def test_late_second_recorder_changes_nothing(world: World, first: str, first_next: str, late: str) -> None:
     payment = world.payment()
     kept = world.record(payment, first, first_next, code="first")["payment"]
-    with world.unchanged():
+    contradicts = late == "APPROVED" and first != "APPROVED"
+    with nullcontext() if contradicts else world.unchanged():
         row = world.record(payment, late, "AUTHORIZED", code="late", asked=True, caller=world.worker)
     assert row == {"applied": False, "payment": kept}
+    assert_in_review(world, kept, contradicts=contradicts)
 
 
-def test_late_recorder_of_an_attempt_that_a_cascade_has_left_behind_changes_nothing(world: World) -> None:
+def test_late_approval_of_an_attempt_that_a_cascade_has_left_behind_goes_to_review(world: World) -> None:
     payment = world.payment()
     world.record(payment, "DECLINED", "PROCESSING")
     kept = world.cascade(payment, "psp_b")["payment"]
-    with world.unchanged():
+    for _ in range(2):
         row = world.record(payment, "APPROVED", "AUTHORIZED", ordinal=1)
-    assert row == {"applied": False, "payment": kept}
+        assert not row["applied"]
+        assert row["payment"]["attempts"][0]["status"] == "DECLINED"
+        assert_in_review(world, kept, contradicts=True)
+
+
+def assert_in_review(world: World, before: Row, *, contradicts: bool) -> None:
+    """An operator is called once when the PSP contradicts the record; no money moves either way."""
+    view = world.gateway.call("get_payment", world.merchant_id, before["id"])["payment"]
+    assert view["under_review"] == contradicts
+    assert view["seq"] == before["seq"] + contradicts
+    assert world.event_types(before["id"]).count("REVIEW_REQUIRED") == contradicts
+    same = ("status", "amount_authorized", "amount_captured", "amount_refunded")
+    assert [view[name] for name in same] == [before[name] for name in same]
 
 
 def test_unknown_again_counts_and_is_no_event(world: World) -> None:
@@ -266,6 +285,7 @@ def test_load_payment_tells_the_age_of_attempts(world: World) -> None:
         assert attempt.pop("expected_age_seconds") == 0
         assert 61 <= attempt.pop("settling_seconds") < 90
         assert attempt.pop("asks_before") == 0
+        assert attempt.pop("reversal_age_seconds") == 0
         assert view == payment | {
             "attempts": [payment["attempts"][0] | {"created_us": payment["created_us"] - 61_000_000}]
         }
@@ -298,6 +318,9 @@ def test_of_many_recorders_one_wins(world: World, round_: int) -> None:
     )
     end = world.gateway.call("get_payment", world.merchant_id, payment["id"])["payment"]
     assert end["status"] in {"AUTHORIZED", "DECLINED"}
-    finals = [row for row in rows if row["applied"] and row["payment"]["status"] != "PROCESSING"]
-    assert [row["payment"] for row in finals] == [end]
+    [final] = [row["payment"] for row in rows if row["applied"] and row["payment"]["status"] != "PROCESSING"]
+    # Who was late with an approval contradicts the decline: an operator is called, and nothing else changes.
+    assert end["under_review"] == (end["status"] == "DECLINED")
+    same = ("status", "amount_authorized", "decline")
+    assert [final[name] for name in same] == [end[name] for name in same]
     assert [event["seq"] for event in world.events(payment["id"])] == list(range(1, end["seq"] + 1))

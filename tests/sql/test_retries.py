@@ -16,6 +16,8 @@ from tests.sql.world import Caller, Row, World, hashed, in_parallel
 VISA_REATTEMPTS = 20
 MASTERCARD_A_DAY = 10
 MASTERCARD_OF_ONE_AMOUNT = 35
+MIT = {"initiator": "MERCHANT", "reason": "RECURRING", "network_transaction_id": "483297487231504"}
+CIT = {"initiator": "CUSTOMER", "reason": "CARD_ON_FILE"}
 SOFT: dict[str, Any] = {"code": "insufficient_funds", "details": {"network_code": "51"}}
 
 
@@ -141,7 +143,7 @@ def test_attempts_of_a_cascade_count_like_others_at_every_psp(world: World, visa
     assert [row["ordinal"] for row in visa.rows("retry_attempt")] == [2, 3]
 
 
-@pytest.mark.parametrize("network_code", ["04", "07", "12", "14", "15", "41", "43", "46", "57", "R0", "R1", "R3"])
+@pytest.mark.parametrize("network_code", ["04", "07", "12", "14", "15", "41", "43", "46", "57"])
 def test_visas_category_1_blocks_the_card_for_the_merchant_for_ever(
     world: World, visa: Card, network_code: str
 ) -> None:
@@ -157,12 +159,37 @@ def test_visas_category_1_blocks_the_card_for_the_merchant_for_ever(
     assert visa.refusal(merchant_id=other_id) == ""
 
 
-@pytest.mark.parametrize("advice_code", ["03", "21"])
-def test_mastercards_last_advice_blocks_the_card(mastercard: Card, visa: Card, advice_code: str) -> None:
+def test_mastercards_last_advice_blocks_the_card(mastercard: Card, visa: Card) -> None:
     for card in (mastercard, visa):
-        card.declined(code="do_not_honor", details={"network_code": "05", "advice_code": advice_code})
-    assert mastercard.refusal() == "do_not_retry"
-    assert visa.refusal() == ""
+        card.declined(code="do_not_honor", details={"network_code": "05", "advice_code": "03"})
+    assert mastercard.refusal() == mastercard.refusal(stored_credential=MIT) == "do_not_retry"
+    assert visa.refusal() == visa.refusal(stored_credential=MIT) == ""
+
+
+@pytest.mark.parametrize(
+    ("brand", "said"),
+    [
+        *(("visa", {"details": {"network_code": code}}) for code in ("R0", "R1", "R3")),
+        ("visa", {"code": "payment_stopped"}),
+        ("visa", {"code": "recurring_revoked"}),
+        ("mastercard", {"details": {"network_code": "05", "advice_code": "21"}}),
+    ],
+    ids=["R0", "R1", "R3", "payment_stopped", "recurring_revoked", "21"],
+)
+@pytest.mark.parametrize("declined_by_merchant", [False, True])
+def test_an_ended_agreement_stops_what_the_merchant_starts_and_nothing_else(
+    world: World, brand: str, said: dict[str, Any], declined_by_merchant: bool
+) -> None:
+    card = Card(world, brand)
+    credential = {"stored_credential": MIT} if declined_by_merchant else {}
+    world.record(card.begin(**credential)["payment"], "DECLINED", "DECLINED", **{"code": "do_not_honor"} | said)
+    for shoppers in (None, CIT):
+        assert card.refusal(stored_credential=shoppers) == ""
+    assert card.refusal(stored_credential=MIT) == "do_not_retry"
+    # Nothing that the shopper pays meanwhile lets the merchant charge again.
+    card.approved()
+    card.pass_time("4000 days")
+    assert card.refusal(stored_credential=MIT) == "do_not_retry"
 
 
 def test_without_the_networks_code_an_unmistakable_word_blocks_a_visa_card(visa: Card, mastercard: Card) -> None:
@@ -389,10 +416,11 @@ def test_the_procedures_judge_every_word_as_the_table_does(world: World) -> None
     for moment in (datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)):
         moment_us = int(moment.timestamp()) * 1_000_000
         for decline in every_word():
-            told = world.admin.call(
-                "is_never_again", decline.brand, decline.advice_code, decline.network_code, decline.code, moment
-            )
-            assert told["is_never_again"] is is_never_again(decline, moment_us), decline
+            said = (decline.brand, decline.advice_code, decline.network_code, decline.code, moment)
+            assert world.admin.call("is_never_again", *said)["is_never_again"] is is_never_again(decline, moment_us)
+            if is_never_again(decline, moment_us):
+                told = world.admin.call("is_never_again", *said, False)["is_never_again"]
+                assert told is is_never_again(decline, moment_us, by_merchant=False), decline
 
 
 def test_the_procedures_know_the_limits_of_every_day(world: World) -> None:

@@ -56,3 +56,29 @@ def test_what_was_under_review_is_in_the_queue(tmp_path: Path) -> None:
             row = gateway.call("resolve_review", "pay_2_1", 1, "CHARGED", "CONFIRM", "APPROVED", "AUTHORIZED", *decided)
             # The capture is still to be looked at.
             assert row["payment"]["under_review"] is True
+
+
+def test_what_contradicted_the_record_is_kept(tmp_path: Path) -> None:
+    old = tmp_path / "gateway" / "migrations"
+    old.mkdir(parents=True)
+    for file in sorted((SQL_ROOT / "gateway" / "migrations").iterdir()):
+        if file.name < "0015_contradictions.sql":
+            shutil.copy(file, old)
+    with running_postgres() as server:
+        server.migrate(tmp_path)
+        with psycopg.connect(server.admin_url) as connection:
+            connection.execute(PAYMENT.encode(), ("pay_1", "AUTHORIZED", 100))
+            connection.execute(ATTEMPT.encode(), ("pay_1", "APPROVED", False, True))
+            connection.execute(
+                "INSERT INTO gateway.review (reference, payment_id, merchant_id, account, kind, cause, told, version,"
+                " opened_at) VALUES ('pay_1_1', 'pay_1', 'mer_1', 'psp_a', 'AUTHORIZE', 'CONTRADICTION',"
+                """ '{"kind": "DECLINED", "code": "lost_card"}', 1, now())"""
+            )
+        server.migrate()
+        with Caller(server.role_urls["gateway_svc"]) as gateway:
+            first = gateway.call("get_review", "pay_1_1")["review"]
+            assert [said["told"]["code"] for said in first["contradictions"]] == ["lost_card"]
+            # The same word, in the same words, is none that is new.
+            gateway.call("report_contradiction", "pay_1", "pay_1_1", {"kind": "DECLINED", "code": "lost_card"})
+            again = gateway.call("get_review", "pay_1_1")["review"]
+            assert (again["version"], len(again["contradictions"])) == (1, 1)

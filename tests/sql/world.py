@@ -94,6 +94,10 @@ class World:
         brand: str = "visa",
         three_ds_preference: str | None = "AUTOMATIC",
         decision: Row | None = None,
+        stored_credential: Row | None = None,
+        three_ds: Row | None = None,
+        exemption: str | None = None,
+        sealed_cryptogram: bytes | None = None,
     ) -> Row:
         return (caller or self.gateway).call(
             "begin_payment",
@@ -117,6 +121,10 @@ class World:
             fingerprint,
             three_ds_preference,
             decision,
+            stored_credential,
+            three_ds,
+            exemption,
+            sealed_cryptogram,
         )
 
     def payment(self, **changes: Any) -> Row:

@@ -9,6 +9,9 @@ from temporalio.exceptions import ApplicationError
 from gateway_svc.application.keep_tokens import AT_ONCE_MS, KeepToken
 from gateway_svc.application.ports import TokenToKeep
 from gateway_svc.domain.outcome import Outcome
+from gateway_svc.domain.resolution import Means
+from gateway_svc.domain.stored_credentials import CredentialReason, CredentialUse, Initiator, StoredCredential
+from gateway_svc.domain.three_ds import Cryptogram, Exemption, ThreeDsResult
 from gateway_svc.workflows.failures import PASSING
 from gateway_svc.workflows.limits import FRESH_SECONDS
 from gateway_svc.workflows.messages import Advance
@@ -20,6 +23,9 @@ from tests.fakes.durable.connectors import APPROVED, UNKNOWN, FakeConnectors
 from tests.fakes.durable.observing import FakeCrashes, FakeObserver
 from tests.fakes.durable.store import FakeStore
 from tests.fakes.gateway.peers import FakeLogger, FakeTokenVault
+
+THREE_DS = {"version": "2.2.0", "trans_status": "Y", "eci": "05", "ds_transaction_id": "ds-1", "cryptogram": True}
+CREDENTIAL = {"initiator": "CUSTOMER", "reason": "RECURRING", "use": "FIRST"}
 
 
 class StaleStore(FakeStore):
@@ -74,6 +80,50 @@ async def test_same_order_twice_asks_once() -> None:
     first = await activities.advance_payment(order)
     assert await activities.advance_payment(order) == first
     assert connectors.asked == ["pay_1_1"]
+
+
+async def test_a_cascade_and_a_repetition_send_the_authentication_that_came_with_the_payment() -> None:
+    store, connectors = FakeStore(), FakeConnectors()
+    payment = store.add_payment("pay_1", "psp_a", "psp_b", status="DECLINED", code="do_not_honor")
+    payment["three_ds"], payment["stored_credential"], payment["exemption"] = THREE_DS, CREDENTIAL, "LOW_VALUE"
+    store.cryptograms["pay_1"] = Cryptogram("the-proof")
+    connectors.tell("pay_1_2", UNKNOWN, APPROVED)
+    connectors.offered = Means(repeat_seconds=6 * 3600)
+    activities = _activities(store, connectors)
+    plan = await activities.advance_payment(Advance("pay_1"))
+    await activities.advance_payment(Advance("pay_1", waited_for=plan.marker))
+    assert connectors.sent == ["pay_1_2", "pay_1_2"]
+    first, again = connectors.payments
+    assert (first.three_ds, first.stored_credential, first.exemption) == (
+        ThreeDsResult("2.2.0", "Y", "05", "ds-1", proven=True, cryptogram=Cryptogram("the-proof")),
+        StoredCredential(Initiator.CUSTOMER, CredentialReason.RECURRING, use=CredentialUse.FIRST),
+        Exemption.LOW_VALUE,
+    )
+    assert (again.three_ds, again.stored_credential, again.exemption) == (
+        first.three_ds,
+        first.stored_credential,
+        first.exemption,
+    )
+
+
+async def test_without_its_proof_an_authenticated_payment_is_not_sent_and_the_step_tried_anew() -> None:
+    store, connectors = FakeStore(), FakeConnectors()
+    payment = store.add_payment("pay_1", "psp_a", "psp_b", status="DECLINED", code="do_not_honor")
+    payment["three_ds"] = THREE_DS
+    with pytest.raises(ApplicationError) as caught:
+        await _activities(store, connectors).advance_payment(Advance("pay_1"))
+    assert (caught.value.type, caught.value.non_retryable) == ("UNAVAILABLE", False)
+    assert connectors.sent == []
+
+
+async def test_an_authentication_that_proves_nothing_is_sent_without_asking_for_a_proof() -> None:
+    store, connectors = FakeStore(), FakeConnectors()
+    payment = store.add_payment("pay_1", "psp_a", "psp_b", status="DECLINED", code="do_not_honor")
+    payment["three_ds"] = {"version": "2.2.0", "trans_status": "U", "eci": "07"}
+    store.cryptograms["pay_1"] = Cryptogram("of another")
+    connectors.tell("pay_1_2", APPROVED)
+    await _activities(store, connectors).advance_payment(Advance("pay_1"))
+    assert connectors.payments[0].three_ds == ThreeDsResult("2.2.0", "U", "07")
 
 
 class AbsentConnectors(FakeConnectors):

@@ -13,15 +13,21 @@ from payera.connectors.v1 import connector_service_pb2 as messages
 from payera.connectors.v1 import connector_service_pb2_grpc as stubs
 
 from gateway_svc.domain.eligibility import AccountTakes
-from gateway_svc.domain.resolution import NO_ACCOUNT, NO_MEANS, Means
+from gateway_svc.domain.resolution import NO_ACCOUNT, NO_MEANS, Confirms, Means
 from mesh.channels import call_metadata
+from mesh.pages import EndlessListError, follow
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
 FRESH_SECONDS: Final = 5.0
 LIST_SECONDS: Final = 3.0
+"""For all pages together."""
+PAGE_SIZE: Final = 50
 PAUSE_SECONDS: Final = 1.0
 """After a list that could not be had, no other is asked for so long."""
+
+CANCEL_CHALLENGE: Final = "cancel_challenge"
+"""The connectors' word for a PSP that cancels an authorization which waits for the shopper."""
 
 _OPERATIONS: Final = MappingProxyType(
     {
@@ -88,15 +94,18 @@ class KnownAccounts:
 
     async def _list(self) -> None:
         try:
-            answer = await self._stub.ListCapabilities(
-                messages.ListCapabilitiesRequest(), timeout=LIST_SECONDS, metadata=call_metadata()
-            )
-        except grpc.aio.AioRpcError:
+            answers = await follow(self._page, seconds=LIST_SECONDS)
+        except (grpc.aio.AioRpcError, EndlessListError):
             return
-        self._accounts = {entry.account: _known(entry) for entry in answer.accounts}
+        self._accounts = {entry.account: _known(entry) for answer in answers for entry in answer.accounts}
+
+    async def _page(self, token: str, seconds: float) -> messages.ListCapabilitiesResponse:
+        request = messages.ListCapabilitiesRequest(page_size=PAGE_SIZE, page_token=token)
+        return await self._stub.ListCapabilities(request, timeout=seconds, metadata=call_metadata())
 
 
 def _known(entry: messages.AccountCapabilities) -> KnownAccount:
+    reverse = _confirms(entry)
     return KnownAccount(
         means={
             _OPERATIONS[capability.operation]: Means(
@@ -105,6 +114,8 @@ def _known(entry: messages.AccountCapabilities) -> KnownAccount:
                 ask_by_payment=capability.ask_by_payment,
                 repeat_seconds=capability.repeat_seconds,
                 webhook=capability.webhook,
+                cancel=capability.operation == messages.OPERATION_AUTHORIZE and CANCEL_CHALLENGE in entry.features,
+                reverse=reverse if capability.operation == messages.OPERATION_AUTHORIZE else None,
             )
             for capability in entry.operation_capabilities
             if capability.operation in _OPERATIONS
@@ -117,3 +128,13 @@ def _known(entry: messages.AccountCapabilities) -> KnownAccount:
             limits={limit.currency: (limit.smallest, limit.largest) for limit in entry.amount_limits},
         ),
     )
+
+
+def _confirms(entry: messages.AccountCapabilities) -> Confirms | None:
+    """Give what tells that an authorization was taken back; None when that can't be done, or nothing would tell."""
+    for capability in entry.operation_capabilities:
+        if capability.operation == messages.OPERATION_REVERSE:
+            if not capability.answers_later:
+                return Confirms.ANSWER
+            return Confirms.WEBHOOK if capability.webhook else None
+    return None

@@ -13,6 +13,7 @@ from payera.connectors.v1 import connector_service_pb2_grpc as stubs
 from payera.types.v1 import outcome_pb2
 
 from gateway_svc.adapters.connectors.capabilities import KnownAccounts
+from gateway_svc.adapters.connectors.details import add_details
 from gateway_svc.adapters.connectors.failures import NOT_CONNECTED, outcome_of_error
 from gateway_svc.adapters.connectors.outcomes import kind_of, outcome_of
 from gateway_svc.domain.eligibility import AccountTakes
@@ -23,7 +24,6 @@ from gateway_svc.domain.payment import (
     Modification,
     ModificationKind,
     Payment,
-    ThreeDsPreference,
 )
 from gateway_svc.domain.resolution import Means
 from mesh.channels import call_metadata
@@ -41,13 +41,6 @@ _OPERATIONS: Final = MappingProxyType(
         ModificationKind.CAPTURE: messages.OPERATION_CAPTURE,
         ModificationKind.VOID: messages.OPERATION_VOID,
         ModificationKind.REFUND: messages.OPERATION_REFUND,
-    }
-)
-_PREFERENCES: Final = MappingProxyType(
-    {
-        ThreeDsPreference.AUTOMATIC: messages.THREE_DS_PREFERENCE_AUTOMATIC,
-        ThreeDsPreference.CHALLENGE: messages.THREE_DS_PREFERENCE_CHALLENGE,
-        ThreeDsPreference.SKIP: messages.THREE_DS_PREFERENCE_SKIP,
     }
 )
 
@@ -101,9 +94,34 @@ class GrpcPspConnectors:
             repetition=repetition,
             code_required=payment.code_required,
         )
-        if payment.three_ds_preference is not ThreeDsPreference.AUTOMATIC:
-            request.details.three_ds_preference = _PREFERENCES[payment.three_ds_preference]
+        add_details(request.details, payment)
         return await _sent(self._stub.Authorize(request, timeout=_seconds_until(deadline), metadata=call_metadata()))
+
+    async def cancel_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        """Tell the PSP to cancel an attempt that waits for the shopper, as a void by the PSP's own reference."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        if not await self._connected(deadline):
+            return NOT_CONNECTED
+        void = messages.VoidRequest(
+            account=attempt.account,
+            # Some PSPs have room for forty characters.
+            reference=f"{attempt.id}_c{number}",
+            idempotency_key=psp_idempotency_key(attempt.id, f"cancel_{number}"),
+            psp_reference=attempt.psp_reference,
+        )
+        return await _sent(self._stub.Void(void, timeout=_seconds_until(deadline), metadata=call_metadata()))
+
+    async def reverse_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        """Have the PSP take back an attempt by our reference; the key is derived from its id and `number`."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        if not await self._connected(deadline):
+            return NOT_CONNECTED
+        request = messages.ReverseRequest(
+            account=attempt.account,
+            reference=attempt.id,
+            idempotency_key=psp_idempotency_key(attempt.id, f"reverse{number}"),
+        )
+        return await _sent(self._stub.Reverse(request, timeout=_seconds_until(deadline), metadata=call_metadata()))
 
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
         """Send a capture, void or refund, with its idempotency key derived from its id."""

@@ -27,6 +27,18 @@ _OUTCOMES: Final = MappingProxyType(
         "FAILED": messages.RoutedPayment.OUTCOME_NOT_APPROVED,
     }
 )
+_INITIATORS: Final = MappingProxyType(
+    {
+        "CUSTOMER": messages.RoutedPayment.INITIATOR_CUSTOMER,
+        "MERCHANT": messages.RoutedPayment.INITIATOR_MERCHANT,
+    }
+)
+_THREE_DS: Final = MappingProxyType(
+    {
+        "NONE": messages.RoutedPayment.THREE_DS_STATE_UNSPECIFIED,
+        "EXTERNAL": messages.RoutedPayment.THREE_DS_STATE_EXTERNAL,
+    }
+)
 
 
 class HistoryServicer(stubs.HistoryServiceServicer):
@@ -66,4 +78,6 @@ def _payment(view: View) -> messages.RoutedPayment:
         metadata=view["metadata"],
         first_account=view["first_account"],
         outcome=_OUTCOMES.get(view["status"], messages.RoutedPayment.OUTCOME_UNSPECIFIED),
+        initiator=_INITIATORS[view["initiator"]],
+        three_ds=_THREE_DS[view["three_ds"]],
     )

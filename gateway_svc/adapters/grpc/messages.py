@@ -7,6 +7,7 @@ from payera.gateway.v1 import merchant_service_pb2 as merchants_pb2
 from payera.gateway.v1 import payment_pb2
 
 from gateway_svc.adapters.cards import card_fields
+from gateway_svc.adapters.grpc.agreements import stored_credential_fields, three_d_secure_fields
 from gateway_svc.application.ports import View
 from gateway_svc.application.views import amount_capturable, amount_refundable
 from gateway_svc.domain.decline_messages import decline_message
@@ -52,6 +53,10 @@ def payment_message(view: View) -> payment_pb2.Payment:
         voids=[_void(void) for void in view.get("voids", ())],
         # A key's answer that is older than the field does without it.
         store_card=view.get("store_card", False),
+        stored_credential=stored_credential_fields(view.get("stored_credential")),
+        three_d_secure=three_d_secure_fields(view.get("three_ds")),
+        exemption=view.get("exemption"),
+        next_action=_next_action(view),
     )
 
 
@@ -95,6 +100,14 @@ def api_key_message(view: View, key: str = "") -> merchants_pb2.ApiKey:
         create_time=time_of(view["created_us"]),
         revoke_time=None if revoked_us is None else time_of(revoked_us),
     )
+
+
+def _next_action(view: View) -> dict[str, Any] | None:
+    action = view.get("next_action")
+    if action is None:
+        return None
+    told = {name: action.get(name) for name in ("kind", "url", "method", "fields")}
+    return told | {"expire_time": time_of(action["expire_us"])}
 
 
 def _attempt(view: View) -> dict[str, Any]:

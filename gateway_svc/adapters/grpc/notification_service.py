@@ -22,6 +22,7 @@ _SUBJECTS: Final = MappingProxyType(
         connectors.OPERATION_CAPTURE: Subject.CAPTURE,
         connectors.OPERATION_VOID: Subject.VOID,
         connectors.OPERATION_REFUND: Subject.REFUND,
+        connectors.OPERATION_REVERSE: Subject.REVERSE,
     }
 )
 _DISPOSITIONS: Final = MappingProxyType(

@@ -10,6 +10,7 @@ from payera.gateway.v1 import merchant_service_pb2 as merchants_pb2
 from payera.gateway.v1 import payment_pb2
 from payera.gateway.v1 import payment_service_pb2 as messages
 
+from gateway_svc.adapters.grpc.agreements import EXEMPTIONS, stored_credential, three_ds_result
 from gateway_svc.application.calls import MoneyCall
 from gateway_svc.application.checks import invalid_field
 from gateway_svc.application.create_payment import PaymentWish
@@ -63,6 +64,12 @@ def payment_wish(request: messages.CreatePaymentRequest) -> PaymentWish:
         metadata=dict(request.metadata),
         statement_descriptor=request.statement_descriptor,
         store_card=request.store_card,
+        stored_credential=stored_credential(request.stored_credential)
+        if request.HasField("stored_credential")
+        else None,
+        three_ds=three_ds_result(request.three_d_secure) if request.HasField("three_d_secure") else None,
+        exemption=EXEMPTIONS[request.exemption],
+        return_url=request.return_url,
     )
 
 

@@ -37,6 +37,9 @@ def review_message(view: View) -> contract.Review:
         asks=view["asks"],
         not_founds=view["not_founds"],
         contradiction=None if told is None else _contradiction(told),
+        contradictions=[
+            _contradiction(said["told"]) | {"time": time_of(said["told_us"])} for said in view.get("contradictions", ())
+        ],
         inquiries=[_inquiry(said) for said in view.get("inquiries", ())],
         decisions=[_decision(made) for made in view.get("decisions", ())],
     )

@@ -10,6 +10,7 @@ from gateway_svc.domain.decline_messages import decline_message
 from gateway_svc.domain.payment import AttemptStatus
 from gateway_svc.domain.routing import StepUp
 from gateway_svc.domain.routing_explained import ExplainedAttempt, ExplainedCandidate
+from gateway_svc.domain.stored_credentials import initiator_of
 
 _THREE_DS: Final = MappingProxyType(
     {
@@ -40,6 +41,10 @@ def routing_message(routing: Routing) -> routing_pb2.PaymentRouting:
         stopped=routing.explained.stopped,
         complete=routing.complete,
         currency=routing.payment.currency,
+        facts=routing_pb2.RoutingFacts(
+            initiator=initiator_of(routing.payment.stored_credential).value,
+            three_ds="NONE" if routing.payment.three_ds is None else "EXTERNAL",
+        ),
     )
 
 

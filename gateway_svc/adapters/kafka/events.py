@@ -102,6 +102,10 @@ def _payment_state(view: Mapping[str, Any], attempt: Mapping[str, Any] | None) -
         card=card_fields(view["card"]),
         merchant_reference=view["merchant_reference"],
         decline_code=_decline_code(view, attempt),
+        # Events that are older than these fields do without them.
+        initiator=(view.get("stored_credential") or {}).get("initiator", "CUSTOMER"),
+        credential_reason=(view.get("stored_credential") or {}).get("reason", ""),
+        eci=(view.get("three_ds") or {}).get("eci", ""),
     )
 
 

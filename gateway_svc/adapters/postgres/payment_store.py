@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from psycopg.types.json import Jsonb
 
+from gateway_svc.adapters.postgres.cryptogram_seal import CryptogramSeal
+from gateway_svc.application.agreements import credential_view, result_view
 from gateway_svc.application.decisions import decision_of, decision_view
 from gateway_svc.application.ports import (
     Begun,
@@ -16,7 +18,10 @@ from gateway_svc.application.ports import (
     View,
 )
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.payment import CancelStatus
+from gateway_svc.domain.reversal import ReversalVerdict
 from gateway_svc.domain.routing import RouteDecision
+from gateway_svc.domain.three_ds import NO_CRYPTOGRAM, Cryptogram
 from mesh.database import Database
 
 _PAYMENT_FILTERS: Final = (
@@ -37,13 +42,16 @@ class PostgresPaymentStore:
     a server that is away as UNAVAILABLE; a connection that broke in mid-call as `DatabaseOutcomeUnknown`.
     """
 
-    __slots__ = ("_database",)
+    __slots__ = ("_database", "_seal")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seal: CryptogramSeal) -> None:
         self._database = database
+        self._seal = seal
 
     async def begin_payment(self, operation: Operation, new: NewPayment) -> Begun:
         """Begin a payment with its first attempt SENDING, or tell what the key already stands for."""
+        credential, result = new.stored_credential, new.three_ds
+        proof = NO_CRYPTOGRAM if result is None else result.cryptogram
         row = await self._row(
             "gateway.begin_payment",
             new.id,
@@ -66,6 +74,12 @@ class PostgresPaymentStore:
             new.fingerprint,
             new.three_ds_preference.value,
             None if new.decision is None else Jsonb(decision_view(new.decision)),
+            None if credential is None else Jsonb(credential_view(credential)),
+            None if result is None else Jsonb(result_view(result)),
+            None if new.exemption is None else new.exemption.value,
+            self._seal.seal(proof, new.id) if proof else None,
+            new.return_url,
+            new.action_seconds,
         )
         return _begun(row)
 
@@ -120,6 +134,37 @@ class PostgresPaymentStore:
         row = await self._row("gateway.begin_attempt", payment_id, ordinal, account, reason)
         return bool(row["begun"]), _view(row, "payment")
 
+    async def end_action(self, attempt_id: str) -> View:
+        """Record that the shopper of an attempt can't act any more."""
+        return _view(await self._row("gateway.end_action", attempt_id), "payment")
+
+    async def record_cancel(self, attempt_id: str, number: int, cancel: CancelStatus) -> tuple[bool, View]:
+        """Record where an attempt's cancelling `number` stands; False when that does not fit any more."""
+        row = await self._row("gateway.record_cancel", attempt_id, number, cancel.value)
+        return bool(row["recorded"]), _view(row, "payment")
+
+    async def begin_reversal(self, payment_id: str, attempt_id: str, number: int) -> tuple[bool, View]:
+        """Record that a reversal of an attempt is about to be sent; False when that does not fit any more."""
+        row = await self._row("gateway.begin_reversal", payment_id, attempt_id, number)
+        return bool(row["begun"]), _view(row, "payment")
+
+    async def record_reversal(
+        self, payment_id: str, attempt_id: str, number: int | None, verdict: ReversalVerdict
+    ) -> View:
+        """Record what a PSP says of a reversal, None for the last one. Returns the payment as it stands."""
+        row = await self._row(
+            "gateway.record_reversal",
+            payment_id,
+            attempt_id,
+            number,
+            verdict.told.value,
+            verdict.moves_on,
+            verdict.code,
+            verdict.raw_code,
+            verdict.psp_reference,
+        )
+        return _view(row, "payment")
+
     async def record_modification(
         self, modification_id: str, verdict: ModificationVerdict, *, asked: bool, reversal: bool = False
     ) -> tuple[View, View]:
@@ -151,6 +196,14 @@ class PostgresPaymentStore:
         found: str | None = row["id"]
         return found
 
+    async def find_failed_modification(
+        self, payment_id: str, kind: str, amount: int | None, psp_reference: str
+    ) -> str | None:
+        """Find the failed modification that a PSP may mean which says that it was done, None for none or several."""
+        row = await self._row("gateway.find_failed_modification", payment_id, kind, amount, psp_reference)
+        found: str | None = row["id"]
+        return found
+
     async def reverse_modification(self, modification_id: str, code: str, raw_code: str) -> bool:
         """Take back a capture or refund that had succeeded; False when that is not ours to decide."""
         return bool((await self._row("gateway.reverse_modification", modification_id, code, raw_code))["reversed"])
@@ -158,6 +211,11 @@ class PostgresPaymentStore:
     async def report_contradiction(self, payment_id: str, reference: str, told: View) -> None:
         """Hand an attempt or modification whose PSP contradicts the record to an operator."""
         await self._database.call("gateway.report_contradiction", payment_id, reference, Jsonb(dict(told)))
+
+    async def load_cryptogram(self, payment_id: str) -> Cryptogram:
+        """Read what proves a payment's authentication; empty when there is none, or no longer."""
+        sealed = (await self._row("gateway.load_cryptogram", payment_id))["sealed"]
+        return NO_CRYPTOGRAM if sealed is None else self._seal.open(bytes(sealed), payment_id)
 
     async def load_payment(self, payment_id: str) -> View:
         """Read a payment for the drivers, whoever's it is."""

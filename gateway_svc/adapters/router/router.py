@@ -10,6 +10,8 @@ from payera.router.v1 import router_service_pb2_grpc as stubs
 
 from gateway_svc.application.ports import ToRoute
 from gateway_svc.domain.routing import RoutedAccount, RouteDecision, StepUp
+from gateway_svc.domain.stored_credentials import Initiator
+from gateway_svc.domain.three_ds import ThreeDsState
 from mesh.channels import call_metadata, refusal_of
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -23,6 +25,15 @@ _STEP_UPS: Final = MappingProxyType(
         messages.STEP_UP_SKIP: StepUp.SKIP,
     }
 )
+_INITIATORS: Final = MappingProxyType(
+    {Initiator.CUSTOMER: messages.INITIATOR_CUSTOMER, Initiator.MERCHANT: messages.INITIATOR_MERCHANT}
+)
+_THREE_DS: Final = MappingProxyType(
+    {
+        ThreeDsState.NONE: messages.THREE_DS_STATE_UNSPECIFIED,
+        ThreeDsState.EXTERNAL: messages.THREE_DS_STATE_EXTERNAL,
+    }
+)
 
 
 class GrpcRouter:
@@ -34,10 +45,7 @@ class GrpcRouter:
         self._stub = stubs.RouterServiceStub(channel)
 
     async def route(self, payment: ToRoute) -> RouteDecision:
-        """Decide where a payment goes; passes on a router's refusal NO_ELIGIBLE_ACCOUNT.
-
-        Who starts a payment and what is known of 3-D Secure is not told: no payment says so yet.
-        """
+        """Decide where a payment goes; passes on a router's refusal NO_ELIGIBLE_ACCOUNT."""
         request = messages.RouteRequest(
             merchant_id=payment.merchant_id,
             payment_id=payment.payment_id,
@@ -45,6 +53,8 @@ class GrpcRouter:
             card=dict(payment.card),
             method=payment.method,
             metadata=payment.metadata,
+            initiator=_INITIATORS[payment.initiator],
+            three_ds=_THREE_DS[payment.three_ds],
         )
         try:
             answer = await self._stub.Route(request, timeout=TIMEOUT_SECONDS, metadata=call_metadata())

@@ -40,6 +40,7 @@ PARTICULAR: Final[Mapping[str, tuple[str, ...]]] = {
         "MERCHANT_REFERENCE_TAKEN",
         "NO_ELIGIBLE_ACCOUNT",
         "PAYMENT_BLOCKED",
+        "STORED_CREDENTIAL_UNKNOWN",
     ),
     "GetPayment": ("PAYMENT_NOT_FOUND",),
     "ExplainRouting": ("PAYMENT_NOT_FOUND",),

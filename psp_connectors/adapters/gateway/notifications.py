@@ -21,6 +21,7 @@ _OPERATIONS: Final = {
     OperationKind.REFUND: connectors_pb2.OPERATION_REFUND,
     OperationKind.VERIFY: connectors_pb2.OPERATION_VERIFY,
     OperationKind.INCREMENT: connectors_pb2.OPERATION_INCREMENT,
+    OperationKind.REVERSE: connectors_pb2.OPERATION_REVERSE,
 }
 _DISPOSITIONS: Final = {
     contract.NotifyResponse.DISPOSITION_APPLIED: Disposition.APPLIED,

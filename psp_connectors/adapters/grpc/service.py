@@ -1,6 +1,7 @@
 """The ConnectorService: translates, calls the use case, translates back."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import grpc
 from payera.connectors.v1 import connector_service_pb2 as contract
@@ -8,11 +9,19 @@ from payera.connectors.v1 import connector_service_pb2_grpc as stubs
 
 from mesh import context as calls
 from psp_connectors.adapters.grpc import translation
+from psp_connectors.application import pages
 from psp_connectors.application.perform_operation import PerformOperation
 from psp_connectors.application.ports import Accounts
 from psp_connectors.domain import operations
 from psp_connectors.domain.connector import Connector
 from psp_connectors.domain.outcomes import Outcome
+
+ACCOUNTS_MAX: Final = 50
+"""On one page."""
+PAGE_BYTES_MAX: Final = 512 * 1024
+"""Half of what a message may have: an account with limits and fees for every currency takes some 10 kB."""
+
+_CAPABILITIES: Final = "capabilities"
 
 SERVICE_NAME = contract.DESCRIPTOR.services_by_name["ConnectorService"].full_name
 
@@ -77,6 +86,15 @@ class ConnectorService(stubs.ConnectorServiceServicer):
         outcome = await self._perform(request.account, translation.void(request))
         return contract.VoidResponse(outcome=translation.outcome(outcome))
 
+    async def Reverse(  # noqa: N802
+        self,
+        request: contract.ReverseRequest,
+        context: grpc.aio.ServicerContext[contract.ReverseRequest, contract.ReverseResponse],  # noqa: ARG002
+    ) -> contract.ReverseResponse:
+        """Take back an authorization that is known by our reference alone."""
+        outcome = await self._perform(request.account, translation.reversal(request))
+        return contract.ReverseResponse(outcome=translation.outcome(outcome))
+
     async def Refund(  # noqa: N802
         self,
         request: contract.RefundRequest,
@@ -97,16 +115,30 @@ class ConnectorService(stubs.ConnectorServiceServicer):
 
     async def ListCapabilities(  # noqa: N802
         self,
-        request: contract.ListCapabilitiesRequest,  # noqa: ARG002
+        request: contract.ListCapabilitiesRequest,
         context: grpc.aio.ServicerContext[contract.ListCapabilitiesRequest, contract.ListCapabilitiesResponse],  # noqa: ARG002
     ) -> contract.ListCapabilitiesResponse:
         """List the accounts, ordered by name, with what their connectors can do."""
-        return contract.ListCapabilitiesResponse(
-            accounts=[
-                translation.account_capabilities(account, self._connectors[account.connector].capabilities)
-                for account in sorted(self._accounts.values(), key=lambda account: account.name)
-            ]
-        )
+        after = pages.decode(_CAPABILITIES, request.page_token)
+        names = sorted(account.name for account in self._accounts.values() if account.name > after)
+        paged = bool(request.page_size or request.page_token)
+        accounts: list[contract.AccountCapabilities] = []
+        size = 0
+        for name in names:
+            account = self._accounts.get(name)
+            if account is None:
+                continue
+            entry = translation.account_capabilities(account, self._connectors[account.connector].capabilities)
+            size += entry.ByteSize()
+            if paged and accounts and (len(accounts) >= _page_size(request.page_size) or size > PAGE_BYTES_MAX):
+                token = pages.encode(_CAPABILITIES, accounts[-1].account)
+                return contract.ListCapabilitiesResponse(accounts=accounts, next_page_token=token)
+            accounts.append(entry)
+        return contract.ListCapabilitiesResponse(accounts=accounts)
 
     async def _perform(self, account: str, operation: operations.CardlessOperation) -> Outcome:
         return await self._perform_operation.perform(account, operation, calls.current().deadline)
+
+
+def _page_size(asked: int) -> int:
+    return min(asked, ACCOUNTS_MAX) if asked else ACCOUNTS_MAX

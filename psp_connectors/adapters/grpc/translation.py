@@ -14,7 +14,7 @@ from psp_connectors.domain.cards import CardSummary
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.details import NO_DETAILS
 from psp_connectors.domain.fees import FeeSchedule
-from psp_connectors.domain.operations import Capture, Increment, OperationKind, Refund, Sync, Void
+from psp_connectors.domain.operations import Capture, Increment, OperationKind, Refund, Reversal, Sync, Void
 from psp_connectors.domain.outcomes import NO_CHECKS, Check, Checks, NextAction, NextActionKind, Outcome, OutcomeKind
 
 KINDS: Final = MappingProxyType(
@@ -36,6 +36,7 @@ OPERATIONS: Final = MappingProxyType(
         OperationKind.REFUND: contract.OPERATION_REFUND,
         OperationKind.VERIFY: contract.OPERATION_VERIFY,
         OperationKind.INCREMENT: contract.OPERATION_INCREMENT,
+        OperationKind.REVERSE: contract.OPERATION_REVERSE,
     }
 )
 CHECKS: Final = MappingProxyType(
@@ -117,6 +118,11 @@ def void(request: contract.VoidRequest) -> Void:
     )
 
 
+def reversal(request: contract.ReverseRequest) -> Reversal:
+    """Read a reversal."""
+    return Reversal(reference=request.reference, idempotency_key=request.idempotency_key)
+
+
 def refund(request: contract.RefundRequest) -> Refund:
     """Read a refund; refuses a wrong amount as `authorization_order` does."""
     return Refund(
@@ -131,10 +137,10 @@ def refund(request: contract.RefundRequest) -> Refund:
 def sync(request: contract.SyncRequest) -> Sync:
     """Read a question; refuses a wrong amount as `authorization_order` does.
 
-    Only a void has no amount to compare, so the amount of any other question is required.
+    Only a void and a reversal have no amount to compare, so the amount of any other question is required.
     """
     kind = _OPERATION_KINDS[request.operation]
-    asks_amount = kind is not OperationKind.VOID
+    asks_amount = kind not in {OperationKind.VOID, OperationKind.REVERSE}
     return Sync(
         kind=kind,
         reference=request.reference,

@@ -18,6 +18,7 @@ from psp_connectors.domain.operations import (
     Increment,
     Operation,
     Refund,
+    Reversal,
     Sync,
     Verification,
     Void,
@@ -26,7 +27,7 @@ from psp_connectors.domain.operations import (
 from psp_connectors.domain.outcomes import CallCode, Check, Checks, Outcome, OutcomeKind, unknown
 from psp_connectors.domain.reading import integer_at, mapping_at, text_at
 
-Modification = Increment | Capture | Void | Refund
+Modification = Increment | Reversal | Capture | Void | Refund
 
 _OK: Final = 200
 _CREATED: Final = 201
@@ -201,10 +202,14 @@ def _parse_modification(operation: Modification, answer: Mapping[str, Any]) -> O
     status, psp_reference = text_at(answer, "status"), text_at(answer, "pspReference")
     if not psp_reference:
         return unknown(CallCode.UNREADABLE_ANSWER, "the answer names no modification", raw_code=status)
-    named = (answer.get("paymentPspReference"), answer.get("reference"))
-    if named != (operation.psp_reference, operation.reference):
+    if isinstance(operation, Reversal):
+        fits = answer.get("paymentReference") == operation.reference
+    else:
+        named = (answer.get("paymentPspReference"), answer.get("reference"))
+        fits = named == (operation.psp_reference, operation.reference)
+    if not fits:
         return unknown(CallCode.REFERENCE_MISMATCH, "the answer is about another payment or request", raw_code=status)
-    if not isinstance(operation, Void) and not _is_asked_amount(operation, answer, required=True):
+    if not isinstance(operation, Void | Reversal) and not _is_asked_amount(operation, answer, required=True):
         return unknown(CallCode.AMOUNT_MISMATCH, "the answer names another amount or currency", raw_code=status)
     asked = amount_of(operation)
     kind = OutcomeKind.PENDING if status == "received" else _ADJUSTED.get(status)

@@ -2,7 +2,8 @@
 
 Sources: Checkout API v72 (operations, Idempotency-Key of at most 64 characters); docs.adyen.com, API idempotency
 (keys belong to the company account and are kept for at least 7 days); Capture, Cancel, Refund, Adjust an authorisation
-(all results come by webhook). There is no call that gives a payment, so nothing can be asked for.
+(all results come by webhook; one can be cancelled by the reference it was asked for with). There is no call that gives
+a payment, so nothing can be asked for.
 """
 
 from typing import Final
@@ -24,6 +25,7 @@ CAPABILITIES: Final = Capabilities(
         OperationKind.VERIFY: _AT_ONCE,
         OperationKind.AUTHORIZE: _AT_ONCE,
         OperationKind.INCREMENT: _LATER,
+        OperationKind.REVERSE: _LATER,
         OperationKind.CAPTURE: _LATER,
         OperationKind.VOID: _LATER,
         OperationKind.REFUND: _LATER,

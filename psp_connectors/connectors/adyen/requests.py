@@ -34,12 +34,14 @@ from psp_connectors.domain.details import (
 )
 from psp_connectors.domain.http import HttpRequest, json_body
 from psp_connectors.domain.operations import (
+    Action,
     Authorization,
     Capture,
     CardOperation,
     Increment,
     Operation,
     Refund,
+    Reversal,
     Sync,
     Verification,
     Void,
@@ -127,9 +129,12 @@ def request_to(
     return HttpRequest(method="POST", url=f"{account.base_url}{path}", headers=headers, body=body)
 
 
-def _call_of(operation: CardOperation | Increment | Capture | Void | Refund, account: Account) -> tuple[str, Fields]:
+def _call_of(operation: Action, account: Account) -> tuple[str, Fields]:
     if isinstance(operation, Authorization | Verification):
         return "/payments", _payment(operation, account)
+    if isinstance(operation, Reversal):
+        # Adyen tells the result under either reference, so both are the same.
+        return "/cancels", {"reference": operation.reference, "paymentReference": operation.reference}
     payment = f"/payments/{path_segment(operation.psp_reference)}"
     fields: Fields = {"reference": operation.reference}
     match operation:

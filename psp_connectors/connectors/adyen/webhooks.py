@@ -46,7 +46,7 @@ _RESULTS: Final[Mapping[str, OperationKind]] = MappingProxyType(
         "AUTHORISATION_ADJUSTMENT": OperationKind.INCREMENT,
         "CAPTURE": OperationKind.CAPTURE,
         "CANCELLATION": OperationKind.VOID,
-        "TECHNICAL_CANCEL": OperationKind.VOID,
+        "TECHNICAL_CANCEL": OperationKind.REVERSE,
         "REFUND": OperationKind.REFUND,
     }
 )
@@ -191,13 +191,15 @@ def _notification(item: _Item) -> Notification:
     kind = _kind(item) if outcome is not None else None
     of_payment = item.merchant_reference.startswith(_PAYMENT_PREFIX)
     is_payment = kind in {OperationKind.AUTHORIZE, OperationKind.VERIFY}
+    # Asked for with the payment's reference, which it tells as its own.
+    by_reference = is_payment or kind is OperationKind.REVERSE
     return Notification(
         event_id=f"{item.psp_reference}.{item.event_code}.{item.success}",
         event_type=item.event_code,
         occurred_at=_seconds(text_at(item.rest, "eventDate")),
         kind=kind,
         # Adyen gives the reference of the modification, or that of the payment where it knows no other.
-        reference=item.merchant_reference if kind is not None and (is_payment or not of_payment) else "",
+        reference=item.merchant_reference if kind is not None and (by_reference or not of_payment) else "",
         payment_reference=item.merchant_reference if kind is not None and of_payment else "",
         psp_reference=item.psp_reference if kind is not None else "",
         payment_psp_reference=(item.psp_reference if is_payment else item.original_reference) if kind else "",
@@ -232,9 +234,11 @@ def _outcome(item: _Item) -> Outcome | None:
             unmapped=not known,
         )
     additional = mapping_at(item.rest, "additionalData")
+    # Of a reversal, what was released is named: an approval that is told later may be that very authorization's.
+    released = item.original_reference if _kind(item) is OperationKind.REVERSE else ""
     return Outcome(
         kind=OutcomeKind.APPROVED,
-        psp_reference=item.psp_reference,
+        psp_reference=released or item.psp_reference,
         amount=money.value,
         network_transaction_id=text_at(additional, "networkTxReference"),
         checks=checks(additional),

@@ -20,6 +20,7 @@ from psp_connectors.domain.operations import (
     Increment,
     Operation,
     Refund,
+    Reversal,
     Sync,
     Verification,
     Void,
@@ -32,7 +33,7 @@ _SUCCESSES: Final = frozenset({200, 201, 202})
 _DECIDED: Final = 201
 
 
-def parse(operation: Operation, response: HttpResponse) -> Outcome:
+def parse(operation: Operation, response: HttpResponse) -> Outcome:  # noqa: PLR0911 - one for each kind
     """Say what an answer means; never raises."""
     if isinstance(operation, Sync):
         return questions.parse(operation, response)
@@ -48,6 +49,8 @@ def parse(operation: Operation, response: HttpResponse) -> Outcome:
             return _increment(operation, answer)
         case Capture() | Void() | Refund():
             return _acknowledged(operation, answer)
+        case Reversal():
+            return unknown(CallCode.OPERATION_NOT_SUPPORTED, "Checkout.com has no such operation")
 
 
 def _by_status(status: int, outcome: Outcome) -> Outcome:

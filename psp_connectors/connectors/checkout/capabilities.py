@@ -41,7 +41,8 @@ CAPABILITIES: Final = Capabilities(
     idempotency_key_max_length=LONGEST_KEY,
     multiple_captures=True,
     limits=LIMITS,
-    features=frozenset(Feature),
+    # What waits for the shopper runs out there by itself; only what is authorized can be voided.
+    features=frozenset(Feature) - {Feature.CANCEL_CHALLENGE},
 )
 
 SHAPE: Final = AccountShape(

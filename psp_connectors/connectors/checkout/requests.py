@@ -36,6 +36,7 @@ from psp_connectors.domain.operations import (
     Operation,
     OperationKind,
     Refund,
+    Reversal,
     Sync,
     Verification,
     Void,
@@ -135,6 +136,8 @@ def _call_of(operation: Action, account: Account) -> tuple[str, dict[str, Any]]:
             return "", _payment(operation, account) | {"amount": 0, "currency": operation.currency}
         case Authorization():
             return "", _payment(operation, account) | _charge(operation, account)
+        case Reversal():
+            raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "the PSP releases a payment by its own id only")
     path = f"/{path_segment(operation.psp_reference)}"
     match operation:
         case Increment():

@@ -37,6 +37,7 @@ from psp_connectors.domain.operations import (
     Operation,
     OperationKind,
     Refund,
+    Reversal,
     Sync,
     Verification,
     Void,
@@ -102,7 +103,7 @@ def _question(operation: Sync) -> str:
             return f"{AUTHORIZATIONS}/{path_segment(identifier)}"
         case OperationKind.REFUND:
             return f"{REFUNDS}/{path_segment(identifier)}"
-        case OperationKind.VERIFY | OperationKind.INCREMENT:
+        case OperationKind.VERIFY | OperationKind.INCREMENT | OperationKind.REVERSE:
             raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "PayPal has no such operation")
 
 
@@ -129,7 +130,7 @@ def _call_of(operation: Action) -> tuple[str, dict[str, object]]:
                 "custom_id": operation.reference,
                 "invoice_id": operation.reference,
             }
-        case Verification() | Increment():
+        case Verification() | Increment() | Reversal():
             raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "PayPal has no such operation for cards")
 
 

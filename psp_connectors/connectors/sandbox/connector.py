@@ -1,5 +1,6 @@
 """The sandbox PSP in two pure functions: what to send for an operation, and what an answer means."""
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from psp_connectors.domain.capabilities import DAY_SECONDS, AskBy, Capabilities,
 from psp_connectors.domain.cards import CardSummary
 from psp_connectors.domain.connector import Account, AccountShape, Connector, Unsendable
 from psp_connectors.domain.declines import DeclineCode
+from psp_connectors.domain.details import PaymentDetails, ThreeDsPreference
 from psp_connectors.domain.http import HttpRequest, HttpResponse, json_body, json_object
 from psp_connectors.domain.network_codes import APPROVED_NETWORK_CODES, LATE_RESPONSE, decline_of
 from psp_connectors.domain.operations import (
@@ -20,13 +22,14 @@ from psp_connectors.domain.operations import (
     Operation,
     OperationKind,
     Refund,
+    Reversal,
     Sync,
     Verification,
     Void,
     amount_of,
     kind_of,
 )
-from psp_connectors.domain.outcomes import CallCode, Outcome, OutcomeKind, unknown
+from psp_connectors.domain.outcomes import CallCode, NextAction, NextActionKind, Outcome, OutcomeKind, unknown
 from psp_connectors.domain.reading import text_at
 
 _ASKED_BY_REFERENCE: Final = OperationCapability(
@@ -47,7 +50,18 @@ CAPABILITIES: Final = Capabilities(
     currencies=(),
     idempotency_key_max_length=255,
     multiple_captures=True,
-    features=frozenset({Feature.STATEMENT_DESCRIPTOR}),
+    features=frozenset(
+        {
+            Feature.STATEMENT_DESCRIPTOR,
+            Feature.STORED_CREDENTIAL,
+            Feature.NETWORK_TRANSACTION_ID,
+            Feature.EXTERNAL_THREE_DS,
+            Feature.EXEMPTION,
+            Feature.OWN_THREE_DS,
+            Feature.CHALLENGE,
+            Feature.CANCEL_CHALLENGE,
+        }
+    ),
 )
 
 SHAPE: Final = AccountShape(api_key="key of the account at the sandbox PSP")
@@ -104,7 +118,7 @@ def _call_of(operation: Action) -> tuple[str, dict[str, object]]:
                 "amount": to_psp_amount(operation.amount),
                 "currency": operation.amount.currency,
             }
-        case Verification() | Increment():
+        case Verification() | Increment() | Reversal():
             raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "the sandbox PSP has no such operation")
 
 
@@ -127,6 +141,37 @@ def _authorization(operation: Authorization) -> dict[str, object]:
     }
     if operation.statement_descriptor:
         fields["statement_descriptor"] = operation.statement_descriptor
+    if operation.details.return_url:
+        fields["return_url"] = operation.details.return_url
+    if operation.details.three_ds_preference is not ThreeDsPreference.AUTOMATIC:
+        fields["three_ds"] = operation.details.three_ds_preference.value
+    return fields | _agreed(operation.details)
+
+
+def _agreed(details: PaymentDetails) -> dict[str, object]:
+    """Give the agreement, the authentication and the exemption that a charge comes with."""
+    fields: dict[str, object] = {}
+    if details.stored_credential is not None:
+        credential = details.stored_credential
+        fields["stored_credential"] = {
+            "initiator": credential.initiator.value,
+            "use": credential.use.value,
+            "reason": credential.reason.value,
+            "network_transaction_id": credential.network_transaction_id,
+            "network_transaction_date": credential.network_transaction_date,
+        }
+    if details.three_ds is not None:
+        result = details.three_ds
+        fields["authentication"] = {
+            "version": result.version,
+            "eci": result.eci,
+            "cryptogram": result.cryptogram.reveal(),
+            "ds_transaction_id": result.ds_transaction_id,
+            "trans_status": result.trans_status,
+            "challenge_status": result.challenge_status,
+        }
+    if details.exemption is not None:
+        fields["exemption"] = details.exemption.value
     return fields
 
 
@@ -165,11 +210,21 @@ def _parse_operation(operation: Operation, answer: dict[str, object]) -> Outcome
     )
     if status == "pending":
         return outcome
+    if status == "action_required" and kind_of(operation) is OperationKind.AUTHORIZE:
+        return _waiting(answer, outcome)
     if status == "approved" and network_code in APPROVED_NETWORK_CODES:
         return _approved(operation, answer, outcome)
     if status == "declined" and network_code not in APPROVED_NETWORK_CODES:
         return _declined(answer, network_code, outcome)
     return unknown(CallCode.CONTRADICTORY_ANSWER, "status and network code do not agree", raw_code=network_code)
+
+
+def _waiting(answer: dict[str, object], outcome: Outcome) -> Outcome:
+    url = text_at(answer, "action", "url")
+    if not url.startswith(("https://", "http://")) or outcome.captured_amount:
+        return unknown(CallCode.CONTRADICTORY_ANSWER, "the PSP waits for the shopper and says not where")
+    action = NextAction(kind=NextActionKind.REDIRECT, url=url, method=text_at(answer, "action", "method") or "GET")
+    return replace(outcome, kind=OutcomeKind.ACTION_REQUIRED, next_action=action)
 
 
 def _approved(operation: Operation, answer: dict[str, object], outcome: Outcome) -> Outcome:

@@ -104,6 +104,8 @@ def _read(operation: Operation, answer: object) -> Outcome:  # noqa: PLR0911 - o
             return _increment(operation, answer)
         case OperationKind.VOID:
             return _void(operation, answer)
+        case OperationKind.REVERSE:
+            return unknown(CallCode.OPERATION_NOT_SUPPORTED, "Stripe has no such operation")
 
 
 def _asked_capture(operation: Operation) -> bool | None:

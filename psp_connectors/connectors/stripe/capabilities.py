@@ -56,6 +56,8 @@ CAPABILITIES: Final = Capabilities(
             Feature.STORED_CREDENTIAL,
             Feature.EXTERNAL_THREE_DS,
             Feature.OWN_THREE_DS,
+            Feature.CHALLENGE,
+            Feature.CANCEL_CHALLENGE,
             Feature.EXEMPTION,
             Feature.ADDRESS,
             Feature.STATEMENT_DESCRIPTOR,

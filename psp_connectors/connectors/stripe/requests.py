@@ -37,6 +37,7 @@ from psp_connectors.domain.details import (
 )
 from psp_connectors.domain.http import HttpRequest, form_body
 from psp_connectors.domain.operations import (
+    Action,
     Authorization,
     Capture,
     CardOperation,
@@ -44,10 +45,12 @@ from psp_connectors.domain.operations import (
     Operation,
     OperationKind,
     Refund,
+    Reversal,
     Sync,
     Verification,
     Void,
 )
+from psp_connectors.domain.outcomes import CallCode
 
 Fields = dict[str, object]
 
@@ -149,12 +152,15 @@ def _identified(pattern: re.Pattern[str], identifier: str) -> str:
     return identifier
 
 
-def _call_of(operation: CardOperation | Increment | Capture | Void | Refund, account: Account) -> tuple[str, Fields]:
+def _call_of(operation: Action, account: Account) -> tuple[str, Fields]:
     match operation:
         case Authorization():
             return PAYMENTS, _payment(operation, account)
         case Verification():
             return SETUPS, _setup(operation)
+        case Reversal():
+            # A search by our reference finds what there is to cancel, so that asking tells more.
+            raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "Stripe cancels a payment by its own id only")
     payment = _identified(_PAYMENT_ID, operation.psp_reference)
     match operation:
         case Increment():

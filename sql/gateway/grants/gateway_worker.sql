@@ -3,8 +3,13 @@ GRANT USAGE ON SCHEMA gateway TO gateway_worker;
 GRANT EXECUTE ON FUNCTION
     gateway.record_attempt,
     gateway.begin_attempt,
+    gateway.begin_reversal,
+    gateway.record_reversal,
     gateway.load_payment,
+    gateway.load_cryptogram,
     gateway.require_review,
+    gateway.end_action,
+    gateway.record_cancel,
     gateway.record_modification,
     gateway.load_modification,
     gateway.stalled_work,

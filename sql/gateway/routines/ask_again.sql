@@ -9,6 +9,7 @@ BEGIN
     UPDATE gateway.attempt AS x
     SET asks_before = x.asks,
         not_founds = 0,
+        late_asks = 0,
         asked_again_at = p_now,
         psp_reference = CASE x.psp_reference WHEN '' THEN p_psp_reference ELSE x.psp_reference END
     WHERE x.payment_id = p_payment_id AND x.payment_id || '_' || x.ordinal = p_reference;

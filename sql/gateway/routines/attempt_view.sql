@@ -15,6 +15,11 @@ AS $$
         'expected_us', gateway.microseconds(a.expected_by),
         'asks', a.asks,
         'not_founds', a.not_founds,
+        'late_asks', a.late_asks,
+        'cancel', a.cancel,
+        'cancels', a.cancels,
+        'reversals', a.reversals,
+        'reversal', a.reversal,
         'created_us', gateway.microseconds(a.created_at)
     )
 $$;

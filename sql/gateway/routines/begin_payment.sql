@@ -2,7 +2,8 @@
 -- CREATED: key, payment, attempt and event are one transaction. REPLAYED: `answer` is what the first call got.
 -- IN_FLIGHT: another call is at work on it. RESUME: nobody is, and the caller now holds the lease.
 -- DECLINED: the card's network forbids another try. The payment was created and has ended, without any attempt; `answer` is what
--- the call gets. The decision that the candidates come from is recorded with the payment.
+-- the call gets. The decision that the candidates come from is recorded with the payment, and apart from it, encrypted, what proves
+-- an authentication that was done elsewhere.
 CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_payment_id text,
     p_merchant_id text,
@@ -24,6 +25,12 @@ CREATE OR REPLACE FUNCTION gateway.begin_payment(
     p_fingerprint text DEFAULT '',
     p_three_ds_preference text DEFAULT 'AUTOMATIC',
     p_decision jsonb DEFAULT NULL,
+    p_stored_credential jsonb DEFAULT NULL,
+    p_three_ds jsonb DEFAULT NULL,
+    p_exemption text DEFAULT NULL,
+    p_sealed_cryptogram bytea DEFAULT NULL,
+    p_return_url text DEFAULT '',
+    p_action_seconds integer DEFAULT 1800,
     OUT disposition text,
     OUT payment jsonb,
     OUT answer jsonb
@@ -37,6 +44,7 @@ DECLARE
     v_attempt jsonb;
     v_position bigint;
     v_code_required boolean;
+    v_on_file boolean;
     v_cascade_settings jsonb;
     v_refusal text;
     p gateway.payment;
@@ -65,17 +73,21 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gateway.refuse('MERCHANT_NOT_FOUND', jsonb_build_object('merchant_id', p_merchant_id));
     END IF;
-    IF v_code_required THEN
-        -- The setting is about first payments. The code of a card on file was used by the payment that put it there, or stayed
-        -- in the vault that the card came from. Of a token that was kept just now the vault may not know yet.
-        v_code_required := NOT coalesce(p_card_on_file, false) AND NOT EXISTS (
+    IF v_code_required OR p_stored_credential IS NOT NULL THEN
+        -- Of a token that was kept just now the vault may not know yet.
+        v_on_file := coalesce(p_card_on_file, false) OR EXISTS (
             SELECT FROM gateway.kept_token AS t WHERE t.merchant_id = p_merchant_id AND t.token = p_token
         );
+        -- The setting is about shoppers' first payments. The code of a card on file was used by the payment that put it there, or
+        -- stayed in the vault that the card came from; where the merchant starts a payment, nobody is there to type one.
+        v_code_required := v_code_required AND NOT v_on_file
+            AND coalesce(p_stored_credential ->> 'initiator' <> 'MERCHANT', true);
     END IF;
     INSERT INTO gateway.payment (
         id, merchant_id, status, amount, currency, capture_method, seq, token, card, merchant_reference,
         description, metadata, statement_descriptor, candidates, idempotency_key, store_card, code_required,
-        cascade_settings, card_key, three_ds_preference, created_at, updated_at
+        cascade_settings, card_key, three_ds_preference, stored_credential, three_ds, exemption, return_url,
+        action_seconds, created_at, updated_at
     )
     VALUES (
         p_payment_id, p_merchant_id, 'PROCESSING', p_amount, p_currency, p_capture_method::gateway.capture_method, 1,
@@ -83,7 +95,9 @@ BEGIN
         coalesce(p_metadata, '{}'), coalesce(p_statement_descriptor, ''), p_candidates, p_idempotency_key,
         coalesce(p_store_card, false), v_code_required, v_cascade_settings,
         coalesce(nullif(p_fingerprint, ''), p_token),
-        coalesce(p_three_ds_preference, 'AUTOMATIC')::gateway.three_ds_preference, v_now, v_now
+        coalesce(p_three_ds_preference, 'AUTOMATIC')::gateway.three_ds_preference,
+        gateway.credential_of(p_merchant_id, p_token, p_stored_credential, v_on_file), p_three_ds,
+        p_exemption::gateway.exemption, coalesce(p_return_url, ''), coalesce(p_action_seconds, 1800), v_now, v_now
     )
     ON CONFLICT (merchant_id, merchant_reference) WHERE merchant_reference <> '' DO NOTHING
     RETURNING * INTO p;
@@ -96,6 +110,9 @@ BEGIN
     END IF;
     IF p_decision IS NOT NULL THEN
         INSERT INTO gateway.routing_decision (payment_id, decision) VALUES (p_payment_id, p_decision);
+    END IF;
+    IF p_sealed_cryptogram IS NOT NULL THEN
+        INSERT INTO gateway.payment_cryptogram (payment_id, sealed) VALUES (p_payment_id, p_sealed_cryptogram);
     END IF;
     v_refusal := gateway.retry_refusal(p, 1);
     IF v_refusal IS NOT NULL THEN

@@ -20,6 +20,7 @@ BEGIN
     IF p_code IS NULL THEN
         p := gateway.set_decline(p);
     END IF;
+    PERFORM gateway.forget_cryptogram(p);
     v_payment := gateway.payment_view(p);
     PERFORM gateway.add_event(p, 'PAYMENT_' || p.status, v_payment, NULL, NULL);
     UPDATE gateway.idempotency_key AS k

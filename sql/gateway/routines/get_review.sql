@@ -1,5 +1,5 @@
--- A review with its evidence: what was asked and said, what was decided before, the payment, and the capture, void or refund when it
--- is about one, both as load_payment and load_modification give them. Refuses with REVIEW_NOT_FOUND.
+-- A review with its evidence: what was asked and said, all that contradicted the record, what was decided before, the payment, and
+-- the capture, void or refund when it is about one, both as load_payment and load_modification give them. Refuses with REVIEW_NOT_FOUND.
 CREATE OR REPLACE FUNCTION gateway.get_review(
     p_reference text, OUT review jsonb, OUT payment jsonb, OUT modification jsonb
 )
@@ -23,6 +23,15 @@ BEGIN
                 -- The last ones; what an acknowledged operation was asked day after day says the same.
                 SELECT * FROM gateway.inquiry AS i WHERE i.reference = p_reference ORDER BY i.number DESC LIMIT 100
             ) AS q
+        ),
+        'contradictions', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'told', c.told, 'told_us', gateway.microseconds(c.told_at)
+            ) ORDER BY c.number), '[]')
+            FROM (
+                SELECT * FROM gateway.contradiction AS x WHERE x.reference = p_reference
+                ORDER BY x.number DESC LIMIT 100
+            ) AS c
         ),
         'decisions', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -26,6 +26,8 @@ BEGIN
         'bin', coalesce(p.card ->> 'bin', ''),
         'funding', coalesce(p.card ->> 'funding', ''),
         'issuer_country', coalesce(p.card ->> 'issuer_country', ''),
+        'initiator', coalesce(p.stored_credential ->> 'initiator', 'CUSTOMER'),
+        'three_ds', CASE WHEN p.three_ds IS NULL THEN 'NONE' ELSE 'EXTERNAL' END,
         'metadata', p.metadata,
         'first_account', coalesce(a.account, ''),
         'status', p.status

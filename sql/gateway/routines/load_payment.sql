@@ -17,6 +17,7 @@ BEGIN
                 'age_seconds', gateway.age_seconds(a.created_at),
                 'settling_seconds', gateway.age_seconds(coalesce(a.asked_again_at, a.created_at)),
                 'asks_before', a.asks_before,
+                'reversal_age_seconds', gateway.age_seconds(a.reversed_at),
                 'expected_age_seconds', gateway.seconds_between(a.created_at, a.expected_by)
             )
             ORDER BY a.ordinal

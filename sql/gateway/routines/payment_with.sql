@@ -21,6 +21,17 @@ AS $$
         'code_required', p.code_required,
         'cascade', p.cascade_settings,
         'three_ds_preference', p.three_ds_preference,
+        'return_url', p.return_url,
+        'next_action', CASE
+            WHEN p.next_action IS NOT NULL
+            THEN p.next_action || jsonb_build_object(
+                'expire_us', gateway.microseconds(p.action_by),
+                'left_seconds', greatest(ceil(extract(EPOCH FROM p.action_by - clock_timestamp())), 0)
+            )
+        END,
+        'stored_credential', p.stored_credential,
+        'three_ds', p.three_ds,
+        'exemption', p.exemption,
         'amount_authorized', p.amount_authorized,
         'amount_captured', p.amount_captured,
         'amount_refunded', p.amount_refunded,

@@ -1,7 +1,7 @@
 -- Records what came of an attempt, and what that makes of its payment. A final attempt never changes: the late second
 -- recorder gets applied = false, and the payment as it is the answer of its key, or as it stands while there is none.
--- p_decided tells that an operator says so, who is believed whatever was asked before; what contradicts an operator later goes to
--- review again. Raises PY002 for a transition the state machine does not have.
+-- p_decided tells that an operator says so, who is believed whatever was asked before. What contradicts the record of a final attempt
+-- goes to review, above all an approval of one that is believed to be none. Raises PY002 for a transition the state machine does not have.
 CREATE OR REPLACE FUNCTION gateway.record_attempt(
     p_payment_id text,
     p_attempt_id text,
@@ -33,6 +33,7 @@ DECLARE
     v_journal bigint;
     v_open text;
     v_noted boolean;
+    v_held boolean := false;
     p gateway.payment;
     a gateway.attempt;
 BEGIN
@@ -42,16 +43,19 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gateway.refuse('PAYMENT_NOT_FOUND', jsonb_build_object('payment_id', p_payment_id));
     END IF;
-    SELECT x.ordinal, x.status, x.asks, x.under_review INTO v_before
+    SELECT x.ordinal, x.status, x.asks, x.under_review, x.psp_reference, x.cancel, x.code, x.reversals, x.reversal
+    INTO v_before
     FROM gateway.attempt AS x
     WHERE x.payment_id = p_payment_id AND x.payment_id || '_' || x.ordinal = p_attempt_id;
     IF NOT FOUND THEN
         PERFORM gateway.fault(format('payment %s has no attempt %s', p_payment_id, p_attempt_id));
     END IF;
-    applied := v_before.status IN ('SENDING', 'UNKNOWN', 'PENDING');
+    applied := v_before.status IN ('SENDING', 'UNKNOWN', 'PENDING', 'ACTION_REQUIRED');
     IF NOT applied THEN
-        IF gateway.contradicts_decision(
-            p_attempt_id, v_before.status::text, p_attempt_status, p_psp_reference, p_code
+        -- An approval of what was taken back since is older news, as long as it is of that very authorization.
+        IF NOT (v_before.code = 'reversed_unknown' AND p_psp_reference = v_before.psp_reference) AND gateway.contradicts_record(
+            p_attempt_id, 'AUTHORIZE', v_before.status::text, v_before.psp_reference, p_attempt_status, p_psp_reference,
+            p_code
         ) THEN
             PERFORM gateway.report_contradiction(p_payment_id, p_attempt_id, jsonb_build_object(
                 'kind', p_attempt_status, 'code', p_code, 'raw_code', p_raw_code, 'psp_reference', p_psp_reference
@@ -66,9 +70,9 @@ BEGIN
         payment := coalesce(payment, gateway.payment_view(p));
         RETURN;
     END IF;
-    v_open := CASE v_before.status WHEN 'PENDING' THEN 'PENDING' ELSE 'UNKNOWN' END;
+    v_open := CASE WHEN v_before.status IN ('PENDING', 'ACTION_REQUIRED') THEN v_before.status ELSE 'UNKNOWN' END;
     IF (v_status = 'NOT_SENT' AND (v_before.status <> 'SENDING' OR v_before.asks > 0 OR p_asked))
-        OR (v_status = 'DECLINED' AND (v_before.status = 'PENDING' OR v_before.asks > 0 OR p_asked)
+        OR (v_status = 'DECLINED' AND (v_open <> 'UNKNOWN' OR v_before.asks > 0 OR p_asked)
             AND NOT (p_decided OR gateway.is_definite(p_psp_reference, p_code)))
     THEN
         -- A call that was not sent, or was turned away, tells nothing of the others, which may have reached the PSP.
@@ -78,6 +82,20 @@ BEGIN
     ELSIF v_status = 'UNKNOWN' THEN
         -- What the PSP has acknowledged meanwhile is not in doubt any more.
         v_status := v_open;
+    ELSIF v_before.cancel IN ('SENT', 'DONE') AND v_status IN ('APPROVED', 'PENDING') AND NOT p_decided THEN
+        -- The PSP may have cancelled it since the recorder looked, or may do so yet.
+        v_status := v_open;
+    ELSIF v_status = 'APPROVED' AND v_before.reversals > 0 AND NOT p_decided
+        AND (v_before.reversals > 1 OR v_before.reversal <> 'REFUSED')
+    THEN
+        -- A reversal may have released it since, or may do so yet: record_reversal tells whether it stands.
+        v_held := true;
+        v_status := v_open;
+        v_next := 'PROCESSING';
+    END IF;
+    IF v_status = 'ACTION_REQUIRED' AND v_before.status = 'ACTION_REQUIRED' THEN
+        -- Whether the shopper may still act, the recorder may not know.
+        v_next := v_payment.status;
     END IF;
     v_event := gateway.event_of_attempt(
         p_payment_id, v_payment.capture_method, v_payment.status, v_before.status, v_status, v_next
@@ -85,8 +103,8 @@ BEGIN
     v_now := clock_timestamp();
     UPDATE gateway.attempt AS x
     SET status = v_status::gateway.attempt_status,
-        unsettled = v_next = 'PROCESSING',
-        under_review = x.under_review AND v_status IN ('UNKNOWN', 'PENDING'),
+        unsettled = v_next IN ('PROCESSING', 'REQUIRES_ACTION'),
+        under_review = x.under_review AND v_status IN ('UNKNOWN', 'PENDING', 'ACTION_REQUIRED'),
         psp_reference = CASE WHEN v_event IS NULL THEN x.psp_reference
             ELSE coalesce(nullif(p_psp_reference, ''), x.psp_reference) END,
         code = CASE WHEN v_event IS NULL THEN x.code ELSE coalesce(p_code, '') END,
@@ -94,10 +112,20 @@ BEGIN
         network_transaction_id = CASE WHEN v_event IS NULL THEN x.network_transaction_id
             ELSE coalesce(p_network_transaction_id, '') END,
         details = CASE WHEN v_event IS NULL THEN x.details
-            ELSE coalesce(p_details, '{}') - 'expected_within_seconds' END,
+            ELSE coalesce(p_details, '{}') - '{expected_within_seconds,next_action}'::text[] END,
         expected_by = CASE WHEN v_event IS NULL THEN x.expected_by
             WHEN v_status = 'PENDING' THEN gateway.expected_by(v_now, p_details) END,
+        held_approval = CASE
+            WHEN v_held THEN jsonb_build_object(
+                'psp_reference', p_psp_reference, 'code', p_code, 'raw_code', p_raw_code,
+                'network_transaction_id', p_network_transaction_id, 'details', p_details
+            )
+            ELSE x.held_approval
+        END,
         asks = x.asks + p_asked::integer,
+        late_asks = x.late_asks + (
+            p_asked AND v_before.status = 'ACTION_REQUIRED' AND v_payment.status = 'PROCESSING'
+        )::integer,
         not_founds = CASE WHEN p_not_found THEN x.not_founds + 1 ELSE 0 END,
         swept_at = NULL,
         updated_at = v_now
@@ -108,7 +136,17 @@ BEGIN
         seq = x.seq + (v_event IS NOT NULL)::integer,
         amount_authorized = CASE WHEN v_status = 'APPROVED' THEN x.amount ELSE 0 END,
         amount_captured = CASE WHEN v_next = 'SUCCEEDED' THEN x.amount ELSE 0 END,
-        under_review = x.under_review AND (v_status IN ('UNKNOWN', 'PENDING') OR EXISTS (
+        next_action = CASE
+            WHEN v_next <> 'REQUIRES_ACTION' THEN NULL
+            WHEN v_event IS NULL THEN x.next_action
+            ELSE p_details -> 'next_action'
+        END,
+        action_by = CASE
+            WHEN v_next <> 'REQUIRES_ACTION' THEN NULL
+            WHEN v_event IS NULL THEN x.action_by
+            ELSE v_now + x.action_seconds * interval '1 second'
+        END,
+        under_review = x.under_review AND (v_status IN ('UNKNOWN', 'PENDING', 'ACTION_REQUIRED') OR EXISTS (
             SELECT FROM gateway.attempt AS y WHERE y.payment_id = x.id AND y.under_review
         )),
         updated_at = v_now
@@ -117,7 +155,7 @@ BEGIN
     IF v_before.under_review AND NOT a.under_review THEN
         PERFORM gateway.close_review(p_attempt_id, v_now);
     END IF;
-    IF p_asked AND v_status IN ('UNKNOWN', 'PENDING') THEN
+    IF p_asked AND v_next = 'PROCESSING' AND v_status IN ('UNKNOWN', 'PENDING', 'ACTION_REQUIRED') THEN
         PERFORM gateway.note_inquiry(
             p_attempt_id, a.asks, CASE WHEN p_not_found THEN 'NOT_FOUND' ELSE p_attempt_status END,
             p_code, p_raw_code, p_psp_reference, v_now
@@ -148,10 +186,21 @@ BEGIN
     IF p.store_card AND v_next IN ('AUTHORIZED', 'SUCCEEDED') THEN
         PERFORM gateway.keep_token(p);
     END IF;
-    IF v_next <> 'PROCESSING' THEN
+    IF v_next NOT IN ('PROCESSING', 'REQUIRES_ACTION') THEN
+        PERFORM gateway.forget_cryptogram(p);
         UPDATE gateway.idempotency_key AS k
         SET answer = payment, lease_until = NULL
         WHERE k.merchant_id = p.merchant_id AND k.key = p.idempotency_key;
+    END IF;
+    IF v_status = 'DECLINED' AND NOT p_decided
+        AND a.held_approval ->> 'psp_reference' <> coalesce(p_psp_reference, '')
+    THEN
+        -- What was declined, or released by the reversal, is not what was approved: the PSP may have two.
+        SELECT x.payment INTO payment
+        FROM gateway.report_contradiction(p_payment_id, p_attempt_id, jsonb_build_object(
+            'kind', 'APPROVED', 'code', a.held_approval ->> 'code', 'raw_code', a.held_approval ->> 'raw_code',
+            'psp_reference', a.held_approval ->> 'psp_reference'
+        )) AS x;
     END IF;
 END;
 $$;

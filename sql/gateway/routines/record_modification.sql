@@ -40,12 +40,12 @@ BEGIN
     SELECT * INTO m FROM gateway.modification AS x WHERE x.id = p_modification_id;
     applied := m.status IN ('SENDING', 'UNKNOWN', 'PENDING');
     IF NOT applied THEN
-        IF NOT m.reversed AND gateway.contradicts_decision(
-            p_modification_id, m.status::text, p_status, p_psp_reference, p_code
+        IF NOT m.reversed AND gateway.contradicts_record(
+            p_modification_id, m.kind::text, m.status::text, m.psp_reference, p_status, p_psp_reference, p_code
         ) THEN
             PERFORM gateway.report_contradiction(p.id, p_modification_id, jsonb_build_object(
-                'kind', CASE p_status WHEN 'SUCCEEDED' THEN 'APPROVED' ELSE 'DECLINED' END, 'code', p_code,
-                'raw_code', p_raw_code, 'psp_reference', p_psp_reference
+                'kind', CASE p_status WHEN 'SUCCEEDED' THEN 'APPROVED' WHEN 'FAILED' THEN 'DECLINED' ELSE p_status END,
+                'code', p_code, 'raw_code', p_raw_code, 'psp_reference', p_psp_reference
             ));
             SELECT * INTO p FROM gateway.payment AS x WHERE x.id = p.id;
             SELECT * INTO m FROM gateway.modification AS x WHERE x.id = p_modification_id;

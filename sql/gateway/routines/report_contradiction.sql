@@ -1,6 +1,6 @@
 -- Hands an attempt or modification to an operator whose PSP contradicts what is recorded of it, whatever its state; tells
--- whether that is news. p_told is what the PSP said; what an operator has not seen yet is added to a review that is under way.
--- Changes no money.
+-- whether that is news. p_told is what the PSP said; what an operator has not seen yet is added to a review that is under way, and what
+-- is in it already changes nothing. Changes no money.
 CREATE OR REPLACE FUNCTION gateway.report_contradiction(
     p_payment_id text, p_reference text, p_told jsonb, OUT reported boolean, OUT payment jsonb
 )
@@ -11,6 +11,8 @@ DECLARE
     v_now timestamptz;
     v_account text;
     v_kind text;
+    v_amount bigint;
+    v_fact jsonb;
     p gateway.payment;
     a gateway.attempt;
     m gateway.modification;
@@ -29,18 +31,25 @@ BEGIN
     WHERE x.id = p_reference AND x.payment_id = p_payment_id AND NOT x.under_review
     RETURNING * INTO m;
     reported := a.payment_id IS NOT NULL OR m.id IS NOT NULL;
-    SELECT x.account, x.kind INTO v_account, v_kind
+    SELECT x.account, x.kind, x.amount INTO v_account, v_kind, v_amount
     FROM (
-        SELECT y.account, 'AUTHORIZE' FROM gateway.attempt AS y
+        SELECT y.account, 'AUTHORIZE', p.amount FROM gateway.attempt AS y
         WHERE y.payment_id = p_payment_id AND y.payment_id || '_' || y.ordinal = p_reference
         UNION ALL
-        SELECT y.account, y.kind::text FROM gateway.modification AS y
+        SELECT y.account, y.kind::text, y.amount FROM gateway.modification AS y
         WHERE y.id = p_reference AND y.payment_id = p_payment_id
-    ) AS x (account, kind);
-    IF FOUND AND (reported OR NOT EXISTS (
+    ) AS x (account, kind, amount);
+    v_fact := gateway.contradiction_fact(p_told, v_kind, v_amount, p.currency);
+    IF v_kind IS NOT NULL AND (reported OR NOT EXISTS (
         SELECT FROM gateway.review AS r
-        WHERE r.reference = p_reference AND r.closed_at IS NULL AND r.told IS NOT DISTINCT FROM p_told
+        WHERE r.reference = p_reference AND r.closed_at IS NULL AND (r.told = p_told OR EXISTS (
+            SELECT FROM gateway.contradiction AS c
+            WHERE c.reference = r.reference AND c.fact = v_fact AND c.told_at >= r.opened_at
+        ))
     )) THEN
+        INSERT INTO gateway.contradiction (reference, number, fact, told, told_at)
+        SELECT p_reference, coalesce(max(c.number), 0) + 1, v_fact, p_told, v_now
+        FROM gateway.contradiction AS c WHERE c.reference = p_reference;
         PERFORM gateway.open_review(p, p_reference, v_account, v_kind, 'CONTRADICTION', p_told, v_now);
     END IF;
     IF reported THEN

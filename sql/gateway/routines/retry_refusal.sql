@@ -9,6 +9,7 @@ DECLARE
     v_now timestamptz;
     v_brand text;
     v_again boolean;
+    v_by_merchant boolean := coalesce(p.stored_credential ->> 'initiator' = 'MERCHANT', false);
     c gateway.retry_card;
 BEGIN
     SELECT * INTO c
@@ -23,8 +24,10 @@ BEGIN
     IF c.stopped AND EXISTS (
         SELECT FROM gateway.retry_stop AS s
         WHERE s.merchant_id = p.merchant_id AND s.card_key = p.card_key
-            AND gateway.is_never_again(v_brand, s.advice_code, s.network_code, s.code, s.declined_at)
-            AND gateway.is_never_again(v_brand, s.advice_code, s.network_code, s.code, v_now)
+            AND gateway.is_never_again(
+                v_brand, s.advice_code, s.network_code, s.code, s.declined_at, v_by_merchant
+            )
+            AND gateway.is_never_again(v_brand, s.advice_code, s.network_code, s.code, v_now, v_by_merchant)
     ) THEN
         RETURN 'do_not_retry';
     END IF;

@@ -24,9 +24,9 @@ from psp_connectors.domain.details import (
     ThreeDsPreference,
     ThreeDsResult,
 )
-from psp_connectors.domain.operations import Action, Authorization, Increment, Verification, amount_of
+from psp_connectors.domain.operations import Action, Authorization, Increment, Reversal, Verification, amount_of
 from psp_connectors.domain.webhooks import RawWebhook
-from tests.fakes.connectors.ports import API_KEY, KEY, authorization, capture, card, refund, void
+from tests.fakes.connectors.ports import API_KEY, KEY, authorization, capture, card, refund, reversal, void
 
 BASE_URL = "https://checkout-test.adyen.com/v72"
 MERCHANT_ACCOUNT = "PayeraTest_ECOM"
@@ -67,6 +67,7 @@ def modifications() -> dict[str, Action]:
         "capture": replace(capture(), psp_reference=PAYMENT),
         "partial capture": replace(capture(300), psp_reference=PAYMENT, final=False),
         "void": replace(void(), psp_reference=PAYMENT),
+        "reversal": reversal(),
         "refund": replace(refund(), psp_reference=PAYMENT),
         "partial refund": replace(refund(1), psp_reference=PAYMENT, capture_psp_reference=MODIFICATION),
     }
@@ -162,9 +163,13 @@ def approval(operation: Action) -> dict[str, Any]:
             "merchantReference": operation.reference,
             **amount,
         }
+    if isinstance(operation, Reversal):
+        payment = {"paymentReference": operation.reference}
+    else:
+        payment = {"paymentPspReference": operation.psp_reference}
     return {
         "merchantAccount": MERCHANT_ACCOUNT,
-        "paymentPspReference": operation.psp_reference,
+        **payment,
         "pspReference": MODIFICATION,
         "reference": operation.reference,
         "status": "received",

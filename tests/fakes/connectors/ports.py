@@ -8,7 +8,7 @@ from psp_connectors.application.ports import Performed
 from psp_connectors.domain.cards import Card, CardCode, CardNumber, CardSummary, Secret
 from psp_connectors.domain.connector import Account
 from psp_connectors.domain.http import Delivery, HttpRequest
-from psp_connectors.domain.operations import Authorization, Capture, OperationKind, Refund, Sync, Void
+from psp_connectors.domain.operations import Authorization, Capture, OperationKind, Refund, Reversal, Sync, Void
 
 API_KEY = "sk_test_of_the_account"
 CARD_NUMBER = "4242424242424242"
@@ -58,6 +58,10 @@ def capture(value: int = 1050) -> Capture:
 
 def void() -> Void:
     return Void(reference="void_1", idempotency_key=KEY, psp_reference="ch_1")
+
+
+def reversal() -> Reversal:
+    return Reversal(reference="pay_1_1", idempotency_key=KEY)
 
 
 def refund(value: int = 1050) -> Refund:

@@ -222,7 +222,7 @@ def approval(operation: Operation) -> dict[str, Any]:  # noqa: PLR0911 - one for
             if isinstance(operation, Capture) and not operation.final:
                 return intent(amount_capturable=1050 - value, amount_received=value, metadata=metadata)
             return intent("succeeded", amount_received=value, metadata=metadata)
-        case OperationKind.VOID:
+        case OperationKind.VOID | OperationKind.REVERSE:
             return intent("canceled")
         case OperationKind.REFUND:
             body = refunded()

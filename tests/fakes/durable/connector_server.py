@@ -50,6 +50,10 @@ class ScriptedConnectors(stubs.ConnectorServiceServicer):
         self.sent.append(request.reference)
         return messages.VoidResponse(outcome=self._next(request.reference))
 
+    async def Reverse(self, request: Any, _context: Any) -> messages.ReverseResponse:  # noqa: N802
+        self.sent.append(request.reference)
+        return messages.ReverseResponse(outcome=self._next(request.reference))
+
     async def Refund(self, request: Any, _context: Any) -> messages.RefundResponse:  # noqa: N802
         self.sent.append(request.reference)
         return messages.RefundResponse(outcome=self._next(request.reference))

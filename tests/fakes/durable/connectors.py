@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway_svc.domain.eligibility import AccountTakes
-from gateway_svc.domain.outcome import Outcome, OutcomeKind
+from gateway_svc.domain.outcome import NextAction, Outcome, OutcomeKind
 from gateway_svc.domain.payment import Attempt, Modification, Payment
 from gateway_svc.domain.resolution import Means
 
@@ -16,6 +16,11 @@ UNKNOWN = Outcome(OutcomeKind.UNKNOWN, code="timeout")
 PENDING = Outcome(OutcomeKind.PENDING, psp_reference="psp-secret-later")
 ASKED_BY_REFERENCE = Means(ask_by_reference=True, repeat_seconds=6 * 3600)
 NOT_SENT = Outcome(OutcomeKind.NOT_SENT, code="psp_unavailable")
+WAITS = Outcome(
+    OutcomeKind.ACTION_REQUIRED,
+    psp_reference="psp-secret-3ds",
+    next_action=NextAction("REDIRECT", "https://psp.example/secret-challenge", "GET", {"creq": "secret"}),
+)
 
 
 def declined(code: str) -> Outcome:
@@ -29,7 +34,10 @@ class FakeConnectors:
 
     answers: dict[str, deque[Outcome]] = field(default_factory=lambda: defaultdict(deque))
     sent: list[str] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    cancelled: list[tuple[str, int]] = field(default_factory=list)
+    reversed: list[tuple[str, int]] = field(default_factory=list)
     slow_seconds: float = 0.0
     offered: Means = ASKED_BY_REFERENCE
 
@@ -52,8 +60,19 @@ class FakeConnectors:
         assert repetition or attempt.id not in self.sent
         assert payment.token == "tok_secrettoken"
         self.sent.append(attempt.id)
+        self.payments.append(payment)
         await asyncio.sleep(self.slow_seconds)
         return self.answers[attempt.id].popleft()
+
+    async def reverse_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        assert timeout_ms > 0
+        self.reversed.append((attempt.id, number))
+        return self.answers[attempt.id].popleft()
+
+    async def cancel_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        assert timeout_ms > 0
+        self.cancelled.append((attempt.id, number))
+        return self.answers[f"{attempt.id}_cancel"].popleft()
 
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
         assert timeout_ms > 0

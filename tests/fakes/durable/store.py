@@ -6,21 +6,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway_svc.application.ports import TokenToKeep
+from gateway_svc.application.views import attempt_of
 from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from gateway_svc.domain.payment import (
     ATTEMPT_TRANSITIONS,
     MODIFICATION_TRANSITIONS,
     PAYMENT_TRANSITIONS,
     AttemptStatus,
+    CancelStatus,
     ModificationStatus,
     PaymentStatus,
 )
+from gateway_svc.domain.reversal import ReversalTold, ReversalVerdict, believes_approval
+from gateway_svc.domain.three_ds import NO_CRYPTOGRAM, Cryptogram
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from tests.fakes.gateway.reversals import taken_back
 from tests.fakes.gateway.tokens_to_keep import FakeTokensToKeep
 
 JSON = dict[str, Any]
 FINAL_ATTEMPTS = {"APPROVED", "DECLINED", "NOT_SENT"}
+WAITING = "ACTION_REQUIRED"
 
 
 @dataclass
@@ -33,6 +39,8 @@ class FakeStore:
     payments: dict[str, JSON] = field(default_factory=dict)
     modifications: dict[str, JSON] = field(default_factory=dict)
     begun_at: dict[str, float] = field(default_factory=dict)
+    reversed_at: dict[str, float] = field(default_factory=dict)
+    held: dict[str, AttemptVerdict] = field(default_factory=dict)
     away: int = 0
     record_away: int = 0
     records: list[tuple[str, str]] = field(default_factory=list)
@@ -41,7 +49,13 @@ class FakeStore:
     expired_keys: int = 0
     old_retries: int = 0
     stopped: set[str] = field(default_factory=set)
+    action_seconds: int = 1800
     tokens: FakeTokensToKeep = field(default_factory=FakeTokensToKeep)
+    cryptograms: dict[str, Cryptogram] = field(default_factory=dict)
+
+    async def load_cryptogram(self, payment_id: str) -> Cryptogram:
+        self._be_away()
+        return self.cryptograms.get(payment_id, NO_CRYPTOGRAM)
 
     async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
         self._be_away()
@@ -109,6 +123,8 @@ class FakeStore:
         view = copy.deepcopy(payment)
         for attempt in view["attempts"]:
             attempt["age_seconds"] = int(time.monotonic() - self.begun_at[attempt["id"]])
+            reversed_at = self.reversed_at.get(attempt["id"], time.monotonic())
+            attempt["reversal_age_seconds"] = int(time.monotonic() - reversed_at)
         return view
 
     async def begin_attempt(self, payment_id: str, ordinal: int, account: str, reason: str) -> tuple[bool, JSON]:
@@ -138,8 +154,19 @@ class FakeStore:
         status = verdict.attempt_status
         if status is AttemptStatus.NOT_SENT and (asked or attempt["asks"] or attempt["status"] != "SENDING"):
             status = AttemptStatus.UNKNOWN
+        if status is AttemptStatus.APPROVED and not believes_approval(attempt_of(attempt)):
+            self.held[attempt_id] = verdict
+            status = AttemptStatus.UNKNOWN
         if status is AttemptStatus.UNKNOWN and attempt["status"] == "PENDING":
             status = AttemptStatus.PENDING
+        waited = (attempt["status"], payment["status"]) == (WAITING, "PROCESSING")
+        attempt["late_asks"] = attempt.get("late_asks", 0) + (asked and waited)
+        if attempt.get("cancel") in {"SENT", "DONE"} and status is not AttemptStatus.DECLINED:
+            status = AttemptStatus.ACTION_REQUIRED
+        if attempt["status"] != WAITING and verdict.payment_status is PaymentStatus.REQUIRES_ACTION:
+            payment["status"], payment["next_action"] = "REQUIRES_ACTION", {"left_seconds": self.action_seconds}
+        elif status in {AttemptStatus.PENDING, AttemptStatus.DECLINED} and payment["status"] == "REQUIRES_ACTION":
+            payment["status"], payment["next_action"] = "PROCESSING", None
         _settle(attempt, status, verdict, ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])], asked=asked)
         if status.value in FINAL_ATTEMPTS and verdict.payment_status is not PaymentStatus.PROCESSING:
             assert verdict.payment_status in PAYMENT_TRANSITIONS[PaymentStatus(payment["status"])]
@@ -147,6 +174,56 @@ class FakeStore:
             if payment["store_card"] and payment["status"] in {"AUTHORIZED", "SUCCEEDED"}:
                 self.tokens.note(TokenToKeep(payment_id, payment["merchant_id"], payment["token"]))
         self.records.append((attempt_id, status.value))
+        return copy.deepcopy(payment)
+
+    async def end_action(self, attempt_id: str) -> JSON:
+        self._be_away(recording=True)
+        payment = self.payments[attempt_id.rpartition("_")[0]]
+        if payment["status"] == "REQUIRES_ACTION":
+            payment["status"], payment["next_action"] = "PROCESSING", None
+            self.records.append((attempt_id, "ACTION_EXPIRED"))
+        return copy.deepcopy(payment)
+
+    async def record_cancel(self, attempt_id: str, number: int, cancel: CancelStatus) -> tuple[bool, JSON]:
+        self._be_away(recording=True)
+        payment = self.payments[attempt_id.rpartition("_")[0]]
+        attempt = next(attempt for attempt in payment["attempts"] if attempt["id"] == attempt_id)
+        sent = cancel is CancelStatus.SENT
+        fits = attempt["status"] == WAITING and payment["status"] == "PROCESSING"
+        fits = fits and attempt.get("cancels", 0) == number - sent
+        if fits:
+            attempt |= {"cancel": cancel.value, "cancels": number}
+            self.records.append((attempt_id, f"CANCEL {cancel}"))
+        return fits, copy.deepcopy(payment)
+
+    async def begin_reversal(self, payment_id: str, attempt_id: str, number: int) -> tuple[bool, JSON]:
+        self._be_away()
+        payment = self.payments[payment_id]
+        attempt = next(attempt for attempt in payment["attempts"] if attempt["id"] == attempt_id)
+        begun = attempt["status"] in {"SENDING", "UNKNOWN"} and attempt["reversals"] == number - 1
+        if begun:
+            attempt |= {"status": "UNKNOWN", "reversals": number, "reversal": "SENT"}
+            self.reversed_at[attempt_id] = time.monotonic()
+        return begun, copy.deepcopy(payment)
+
+    async def record_reversal(
+        self, payment_id: str, attempt_id: str, number: int | None, verdict: ReversalVerdict
+    ) -> JSON:
+        self._be_away(recording=True)
+        payment = self.payments[payment_id]
+        attempt = next(attempt for attempt in payment["attempts"] if attempt["id"] == attempt_id)
+        assert number == attempt["reversals"]
+        if attempt["status"] in FINAL_ATTEMPTS:
+            return copy.deepcopy(payment)
+        if verdict.told is ReversalTold.CONFIRMED:
+            return await self.record_attempt(payment_id, attempt_id, taken_back(verdict), asked=True)
+        attempt["asks"] += 1
+        if verdict.told is not ReversalTold.UNCLEAR:
+            attempt["reversal"] = verdict.told.value
+        self.records.append((attempt_id, f"REVERSAL_{verdict.told}"))
+        held = self.held.get(attempt_id)
+        if held is not None and believes_approval(attempt_of(attempt)):
+            return await self.record_attempt(payment_id, attempt_id, held, asked=True)
         return copy.deepcopy(payment)
 
     async def load_modification(self, modification_id: str) -> tuple[JSON, JSON]:
@@ -215,6 +292,8 @@ def _attempt(payment_id: str, ordinal: int, account: str) -> JSON:
         "raw_code": "",
         "asks": 0,
         "not_founds": 0,
+        "reversals": 0,
+        "reversal": "NONE",
     }
 
 

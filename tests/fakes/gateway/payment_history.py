@@ -35,5 +35,7 @@ def _routed(payment: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: payment[name] for name in ("id", "amount", "currency", "created_us", "metadata", "status")},
         **{name: payment["card"].get(name, "") for name in CARD_FACTS},
+        "initiator": (payment["stored_credential"] or {}).get("initiator", "CUSTOMER"),
+        "three_ds": "NONE" if payment["three_ds"] is None else "EXTERNAL",
         "first_account": attempts[0]["account"] if attempts else "",
     }

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gateway_svc.application.ports import NewModification, NewPayment, View
@@ -10,9 +11,23 @@ from mesh.reasons import Reason
 from mesh.refusal import Refusal
 
 JSON = dict[str, Any]
+OPEN = frozenset({"SENDING", "UNKNOWN", "PENDING", "ACTION_REQUIRED"})
 
 
-def new_payment(merchant_id: str, new: NewPayment, now_us: int, *, code_required: bool, cascade: JSON) -> JSON:
+@dataclass
+class KeyRow:
+    operation: str
+    request_hash: bytes
+    payment_id: str
+    modification_id: str | None
+    lease_until: float | None
+    answer: JSON | None = None
+
+
+def new_payment(
+    merchant_id: str, new: NewPayment, now_us: int, *, code_required: bool, cascade: JSON, agreed: JSON
+) -> JSON:
+    by_merchant = (agreed["stored_credential"] or {}).get("initiator") == "MERCHANT"
     first = new.candidates[0]
     return {
         "id": new.id,
@@ -28,9 +43,13 @@ def new_payment(merchant_id: str, new: NewPayment, now_us: int, *, code_required
         "metadata": dict(new.metadata),
         "statement_descriptor": new.statement_descriptor,
         "store_card": new.store_card,
-        "code_required": code_required,
+        "code_required": code_required and not by_merchant,
         "cascade": cascade,
         "three_ds_preference": new.three_ds_preference.value,
+        "return_url": new.return_url,
+        "action_seconds": new.action_seconds,
+        "action": None,
+        **agreed,
         "amount_authorized": 0,
         "amount_captured": 0,
         "amount_refunded": 0,
@@ -62,6 +81,11 @@ def new_attempt(payment_id: str, ordinal: int, account: str, reason: str, now_us
         "expected_us": None,
         "asks": 0,
         "not_founds": 0,
+        "late_asks": 0,
+        "cancel": "NONE",
+        "cancels": 0,
+        "reversals": 0,
+        "reversal": "NONE",
         "created_us": now_us,
     }
 
@@ -190,6 +214,40 @@ def capture_to_refund(modifications: Mapping[str, JSON], payment: JSON, kind: st
         if usable and capture["amount"] - amount >= used:
             return str(reference)
     return ""
+
+
+def open_modification(
+    modifications: Mapping[str, JSON], payment_id: str, kind: str, amount: int | None, psp_reference: str
+) -> str | None:
+    """Find the one modification under way that a PSP may mean."""
+    found = [item for item in _meant(modifications, payment_id, kind, amount, psp_reference) if item["status"] in OPEN]
+    return str(found[0]["id"]) if len(found) == 1 else None
+
+
+def failed_modification(
+    modifications: Mapping[str, JSON], payment_id: str, kind: str, amount: int | None, psp_reference: str
+) -> str | None:
+    """Find the one failed modification that a PSP may mean which says that it was done."""
+    alike = _meant(modifications, payment_id, kind, None, psp_reference)
+    found = [
+        item
+        for item in _meant(modifications, payment_id, kind, amount, psp_reference)
+        if item["status"] == "FAILED" and not item["reversed"]
+    ]
+    done = any(item["status"] == "SUCCEEDED" for item in alike)
+    return str(found[0]["id"]) if len(found) == 1 and not done else None
+
+
+def _meant(
+    modifications: Mapping[str, JSON], payment_id: str, kind: str, amount: int | None, psp_reference: str
+) -> list[JSON]:
+    return [
+        item
+        for item in modifications.values()
+        if (item["payment_id"], item["kind"]) == (payment_id, kind)
+        and (amount is None or kind == "VOID" or item["amount"] == amount)
+        and (not psp_reference or item["psp_reference"] in {"", psp_reference})
+    ]
 
 
 def page(found: list[JSON], filters: Mapping[str, Any], limit: int) -> list[View]:

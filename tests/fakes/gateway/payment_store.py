@@ -16,46 +16,49 @@ from gateway_svc.application.ports import (
     View,
 )
 from gateway_svc.domain.cascade_policy import MAX_ATTEMPTS, MAX_CASCADE_SECONDS
-from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
-from gateway_svc.domain.payment import ATTEMPT_TRANSITIONS, MODIFICATION_TRANSITIONS, AttemptStatus, ModificationStatus
+from gateway_svc.domain.core import OPEN_PAYMENTS, AttemptVerdict, ModificationVerdict
+from gateway_svc.domain.payment import (
+    ATTEMPT_TRANSITIONS,
+    MODIFICATION_TRANSITIONS,
+    AttemptStatus,
+    CancelStatus,
+    ModificationStatus,
+)
 from gateway_svc.domain.routing import RouteDecision
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
+from tests.fakes.gateway import actions
+from tests.fakes.gateway.agreements import FakeAgreements
 from tests.fakes.gateway.decisions import FakeDecisions
 from tests.fakes.gateway.faults import Faults
 from tests.fakes.gateway.payment_rules import (
+    OPEN,
+    KeyRow,
     allowed_amount,
     capture_to_refund,
     change,
     count_pending,
     decline_of,
+    failed_modification,
     is_definite,
     new_attempt,
     new_payment,
+    open_modification,
     page,
     settle,
 )
+from tests.fakes.gateway.refunds import RefundReader
 from tests.fakes.gateway.retries import Retries, Tried, said_of, tried_of
+from tests.fakes.gateway.reversals import FakeReversals, ReversingStore
 from tests.fakes.gateway.reviews import FakeReviews
 from tests.fakes.gateway.tokens_to_keep import FakeTokensToKeep
 
 JSON = dict[str, Any]
 _OF_THE_PSP = ("details", "expected_us")
-OPEN = {"SENDING", "UNKNOWN", "PENDING"}
 
 
 @dataclass
-class KeyRow:
-    operation: str
-    request_hash: bytes
-    payment_id: str
-    modification_id: str | None
-    lease_until: float | None
-    answer: JSON | None = None
-
-
-@dataclass
-class FakePaymentStore:
+class FakePaymentStore(FakeAgreements, RefundReader, ReversingStore):
     """Implements the `PaymentStore` and `TokensToKeep` ports; `faults` makes methods fail, `calls` tells of calls.
 
     `need_codes` has the merchants whose first payments with a card need its code, `cascades` the settings of those who
@@ -79,6 +82,7 @@ class FakePaymentStore:
     decisions: FakeDecisions = field(default_factory=FakeDecisions)
     tokens: FakeTokensToKeep = field(default_factory=FakeTokensToKeep)
     reviews: FakeReviews = field(default_factory=FakeReviews)
+    reversals: FakeReversals = field(default_factory=FakeReversals)
 
     async def take_tokens_to_keep(self, limit: int) -> list[TokenToKeep]:
         self._enter("take_tokens_to_keep")
@@ -182,17 +186,21 @@ class FakePaymentStore:
         attempt = next(item for item in payment["attempts"] if item["id"] == attempt_id)
         if attempt["status"] in OPEN:
             status, payment_status = verdict.attempt_status.value, verdict.payment_status.value
-            pending = attempt["status"] == "PENDING"
-            others = bool(attempt["asks"] or asked or pending)
+            decided = attempt_id == self.reviews.deciding
+            others = bool(attempt["asks"] or asked or attempt["status"] in actions.ACKNOWLEDGED)
             unsent = status == "NOT_SENT" and (others or attempt["status"] == "UNKNOWN")
-            unsure = others and attempt_id != self.reviews.deciding and not is_definite(verdict)
+            unsure = others and not decided and not is_definite(verdict)
             if unsent or (status == "DECLINED" and unsure):
                 status, payment_status = "UNKNOWN", "PROCESSING"
-            if status == "UNKNOWN" and pending:
-                status = "PENDING"
+            if self.reversals.hold(attempt, verdict, decided=decided):
+                status, payment_status = "UNKNOWN", "PROCESSING"
+            status, payment_status = actions.stays(payment, attempt, status, payment_status, decided=decided)
             allowed = ATTEMPT_TRANSITIONS[AttemptStatus(attempt["status"])]
+            waited = (attempt["status"], payment["status"]) == (actions.WAITING, "PROCESSING")
+            attempt["late_asks"] += asked and waited
             first = change(attempt, status, verdict, allowed, self.now_us + 1, asked=asked)
             payment["status"] = payment_status
+            actions.note_action(payment, attempt, verdict, self.now_us + 1, first=first)
             payment["amount_authorized"] = payment["amount"] if status == "APPROVED" else 0
             payment["amount_captured"] = payment["amount"] if payment_status == "SUCCEEDED" else 0
             self.reviews.recorded(payment, attempt, verdict, self.now_us, asked=asked)
@@ -200,11 +208,15 @@ class FakePaymentStore:
                 payment["decline"] = decline_of(payment)
             if payment["store_card"] and payment_status in {"AUTHORIZED", "SUCCEEDED"}:
                 self.tokens.note(TokenToKeep(payment_id, payment["merchant_id"], payment["token"]))
+                self.link(payment, verdict)
             self._touch(payment, event=first)
+            self.forget(payment)
             tried = self._tried(payment, attempt["ordinal"], attempt["created_us"])
             self.retries.end(tried, status, said_of(verdict, tried.brand), self.now_us)
-            if payment_status != "PROCESSING":
+            if payment_status not in OPEN_PAYMENTS:
                 self._keep_answer(payment_id, self._payment_view(payment_id))
+            if not decided:
+                self._hear_held(payment, attempt, verdict)
         else:
             if self.reviews.late(payment, attempt, verdict, self.now_us):
                 self._touch(payment, event=True)
@@ -244,6 +256,17 @@ class FakePaymentStore:
             self._touch(payment, event=True)
         self._leave("begin_attempt")
         return begun, self._payment_view(payment_id)
+
+    async def end_action(self, attempt_id: str) -> View:
+        payment = self._any(attempt_id.rpartition("_")[0])
+        if actions.end_action(payment, self._operation(payment, attempt_id)):
+            self._touch(payment, event=True)
+        return self._payment_view(payment["id"])
+
+    async def record_cancel(self, attempt_id: str, number: int, cancel: CancelStatus) -> tuple[bool, View]:
+        payment = self._any(attempt_id.rpartition("_")[0])
+        recorded = actions.record_cancel(payment, self._operation(payment, attempt_id), number, cancel)
+        return recorded, self._payment_view(payment["id"])
 
     async def record_modification(
         self, modification_id: str, verdict: ModificationVerdict, *, asked: bool, reversal: bool = False
@@ -289,15 +312,13 @@ class FakePaymentStore:
         self, payment_id: str, kind: str, amount: int | None, psp_reference: str
     ) -> str | None:
         self._enter("find_open_modification")
-        found = [
-            item["id"]
-            for item in self.modifications.values()
-            if (item["payment_id"], item["kind"]) == (payment_id, kind)
-            and item["status"] in OPEN
-            and (amount is None or kind == "VOID" or item["amount"] == amount)
-            and (not psp_reference or item["psp_reference"] in {"", psp_reference})
-        ]
-        return found[0] if len(found) == 1 else None
+        return open_modification(self.modifications, payment_id, kind, amount, psp_reference)
+
+    async def find_failed_modification(
+        self, payment_id: str, kind: str, amount: int | None, psp_reference: str
+    ) -> str | None:
+        self._enter("find_failed_modification")
+        return failed_modification(self.modifications, payment_id, kind, amount, psp_reference)
 
     async def reverse_modification(self, modification_id: str, code: str, raw_code: str) -> bool:
         self._enter("reverse_modification")
@@ -325,14 +346,15 @@ class FakePaymentStore:
         self._enter("report_contradiction")
         payment = self._any(payment_id)
         record = self._operation(payment, reference)
-        if self.reviews.open(payment, record, "CONTRADICTION", told, self._tick()):
+        if self.reviews.contradict(payment, record, told, self._tick()):
             self._touch(payment, event=True)
 
     async def load_payment(self, payment_id: str) -> View:
         self._enter("load_payment")
         self._any(payment_id)
         view = self._payment_view(payment_id)
-        view["attempts"] = [it | self.reviews.ages(it, self.now_us) for it in view["attempts"]]
+        ages = self.reviews.ages, self.reversals.ages
+        view["attempts"] = [it | ages[0](it, self.now_us) | ages[1](it, self.now_us) for it in view["attempts"]]
         return view
 
     async def load_modification(self, modification_id: str) -> tuple[View, View]:
@@ -345,22 +367,14 @@ class FakePaymentStore:
         self._enter("require_review")
         payment = self._any(payment_id)
         record = self._operation(payment, reference)
-        waits = record["status"] in OPEN or (payment["status"] == "PROCESSING" and "kind" not in record)
+        waits = record["status"] in OPEN or (payment["status"] in OPEN_PAYMENTS and "kind" not in record)
         if waits and self.reviews.open(payment, record, "UNKNOWN", None, self._tick()):
             self._touch(payment, event=True)
 
     async def stalled_work(self, grace_ms: int, limit: int) -> list[tuple[str, str]]:
         before = self.now_us - grace_ms * 1000
-        work = [
-            (payment["updated_us"], "PAYMENT", payment["id"])
-            for payment in self.payments.values()
-            if payment["status"] == "PROCESSING" and not payment["under_review"]
-        ] + [
-            (modification["updated_us"], "MODIFICATION", modification["id"])
-            for modification in self.modifications.values()
-            if modification["status"] in OPEN and not modification["under_review"]
-        ]
-        return [(kind, name) for updated_us, kind, name in sorted(work) if updated_us < before][:limit]
+        work = actions.stalled(self.payments, self.modifications, OPEN)
+        return [(kind, name) for updated_us, kind, name in work if updated_us < before][:limit]
 
     async def get_payment(self, merchant_id: str, payment_id: str) -> View:
         self._enter("get_payment")
@@ -373,32 +387,7 @@ class FakePaymentStore:
 
     async def list_payments(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
         self._enter("list_payments")
-        found = [
-            {name: value for name, value in payment.items() if name != "attempts"}
-            for payment in self.payments.values()
-            if payment["merchant_id"] == merchant_id
-            and all(filters.get(name) in {None, payment[name]} for name in ("status", "merchant_reference", "currency"))
-            and (filters.get("created_from_us") is None or payment["created_us"] >= filters["created_from_us"])
-            and (filters.get("created_before_us") is None or payment["created_us"] < filters["created_before_us"])
-        ]
-        return page(found, filters, limit)
-
-    async def get_refund(self, merchant_id: str, refund_id: str) -> View:
-        self._enter("get_refund")
-        modification = self.modifications.get(refund_id)
-        if modification is None or (modification["merchant_id"], modification["kind"]) != (merchant_id, "REFUND"):
-            raise Refusal(Reason.REFUND_NOT_FOUND, refund_id=refund_id)
-        return copy.deepcopy(modification)
-
-    async def list_refunds(self, merchant_id: str, filters: Mapping[str, Any], limit: int) -> list[View]:
-        self._enter("list_refunds")
-        found = [
-            modification
-            for modification in self.modifications.values()
-            if (modification["merchant_id"], modification["kind"]) == (merchant_id, "REFUND")
-            and filters.get("payment_id") in {None, modification["payment_id"]}
-        ]
-        return page(found, filters, limit)
+        return page(actions.listed(self.payments, merchant_id, filters, self.now_us), filters, limit)
 
     def _operation(self, payment: JSON, reference: str) -> JSON:
         return next(it for it in (*payment["attempts"], *self.modifications.values()) if it["id"] == reference)
@@ -411,6 +400,7 @@ class FakePaymentStore:
         payment["status"] = "DECLINED" if declined else "FAILED"
         payment["decline"] = {"code": code, "raw_code": ""} if code else decline_of(payment)
         self.ended.add(payment["id"])
+        self.forget(payment)
         self._touch(payment, event=True)
         self._keep_answer(payment["id"], self._payment_view(payment["id"]))
         return self._payment_view(payment["id"])
@@ -478,7 +468,7 @@ class FakePaymentStore:
         return payment
 
     def _payment_view(self, payment_id: str) -> JSON:
-        view = copy.deepcopy(self.payments[payment_id])
+        view = actions.shown_action(copy.deepcopy(self.payments[payment_id]), self.now_us)
         for name, kind, keys in (("captures", "CAPTURE", ("amount", "final")), ("voids", "VOID", ())):
             view[name] = [
                 {key: item[key] for key in ("id", *keys, "status", "code", "raw_code", *_OF_THE_PSP, "created_us")}
@@ -494,5 +484,6 @@ class FakePaymentStore:
             new,
             self._tick(),
             code_required=merchant_id in self.need_codes and not kept,
+            agreed=self.agreed(merchant_id, new, kept=kept),
             cascade=copy.deepcopy(self.cascades.get(merchant_id, {})),
         )

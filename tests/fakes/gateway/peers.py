@@ -41,6 +41,7 @@ class FakePspConnectors:
 
     outcomes: list[Outcome] = field(default_factory=lambda: [APPROVED])
     sent: list[tuple[str, str]] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
     timeouts_ms: list[int] = field(default_factory=list)
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event | None = None
@@ -58,7 +59,15 @@ class FakePspConnectors:
     ) -> Outcome:
         assert payment.attempts[-1] == attempt
         assert not repetition
+        self.payments.append(payment)
         return await self._send("authorize", attempt.id, timeout_ms)
+
+    async def cancel_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        raise NotImplementedError
+
+    async def reverse_attempt(self, attempt: Attempt, number: int, *, timeout_ms: int) -> Outcome:
+        # No request takes back what it has sent.
+        raise NotImplementedError
 
     async def modify(self, modification: Modification, *, timeout_ms: int) -> Outcome:
         return await self._send(modification.kind.value.lower(), modification.id, timeout_ms)

@@ -32,6 +32,7 @@ class Tried:
     currency: str
     begun_us: int
     account: str = ""
+    by_merchant: bool = False
 
     @property
     def card(self) -> tuple[str, str]:
@@ -58,6 +59,7 @@ class Retries:
             amount=tried.amount,
             currency=tried.currency,
             now_us=tried.begun_us,
+            by_merchant=tried.by_merchant,
             limits=self.limits,
             table=self.table,
         )
@@ -91,6 +93,7 @@ def tried_of(payment: Mapping[str, Any], card_key: str, ordinal: int, begun_us: 
         payment["amount"],
         payment["currency"],
         begun_us,
+        by_merchant=(payment["stored_credential"] or {}).get("initiator") == "MERCHANT",
     )
 
 

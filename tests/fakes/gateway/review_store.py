@@ -42,6 +42,9 @@ class FakeReviewStore:
         reviews = self.payments.reviews
         evidence = {
             "inquiries": reviews.inquiries.get(reference, []),
+            "contradictions": [
+                {"told": said["told"], "told_us": said["told_us"]} for said in reviews.contradictions.get(reference, [])
+            ],
             "decisions": reviews.decisions.get(reference, []),
         }
         payment = await self.payments.load_payment(row["payment_id"])

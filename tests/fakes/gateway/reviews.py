@@ -9,7 +9,7 @@ from gateway_svc.domain.core import AttemptVerdict, ModificationVerdict
 from tests.fakes.gateway.payment_rules import ages, is_definite
 
 JSON = dict[str, Any]
-OPEN = {"SENDING", "UNKNOWN", "PENDING"}
+OPEN = {"SENDING", "UNKNOWN", "PENDING", "ACTION_REQUIRED"}
 CHARGED = {"APPROVED", "SUCCEEDED"}
 NOT_CHARGED = {"DECLINED", "NOT_SENT", "FAILED"}
 
@@ -21,6 +21,7 @@ class FakeReviews:
     rows: dict[str, JSON] = field(default_factory=dict)
     inquiries: dict[str, list[JSON]] = field(default_factory=dict)
     decisions: dict[str, list[JSON]] = field(default_factory=dict)
+    contradictions: dict[str, list[JSON]] = field(default_factory=dict)
     again: dict[str, tuple[int, int]] = field(default_factory=dict)
     deciding: str = ""
 
@@ -71,7 +72,7 @@ class FakeReviews:
         """Take in what was recorded of an operation."""
         if record["status"] not in OPEN:
             self.close(record["id"], now_us)
-        elif asked:
+        elif asked and payment["status"] != "REQUIRES_ACTION":
             told = verdict.attempt_status if isinstance(verdict, AttemptVerdict) else verdict.status
             said = {
                 "number": record["asks"],
@@ -87,22 +88,56 @@ class FakeReviews:
     def late(self, payment: JSON, record: JSON, verdict: AttemptVerdict | ModificationVerdict, now_us: int) -> bool:
         """Take in what is told of an operation that is settled; tell whether it has to be looked at again."""
         told = (verdict.attempt_status if isinstance(verdict, AttemptVerdict) else verdict.status).value
-        against = (told in CHARGED and record["status"] in NOT_CHARGED) or (
-            told in {"DECLINED", "FAILED"} and record["status"] in CHARGED and is_definite(verdict)
-        )
-        if not against or record.get("reversed", False) or record["id"] not in self.decisions:
+        taken_back = record["code"] == "reversed_unknown" and record["psp_reference"] == verdict.psp_reference
+        if taken_back or record.get("reversed", False) or not self._contradicts(record, verdict, told):
             return False
-        kind = told if "kind" not in record else "APPROVED" if told in CHARGED else "DECLINED"
         said = {
-            "kind": kind,
+            "kind": {"SUCCEEDED": "APPROVED", "FAILED": "DECLINED"}.get(told, told),
             "code": verdict.code,
             "raw_code": verdict.raw_code,
             "psp_reference": verdict.psp_reference,
         }
-        return self.open(payment, record, "CONTRADICTION", said, now_us)
+        return self.contradict(payment, record, said, now_us)
+
+    def contradict(self, payment: JSON, record: JSON, told: View, now_us: int) -> bool:
+        """Take in what a PSP says against the record; tell whether it was not under review."""
+        fact = _fact_of(told, record, payment)
+        if self.is_open(record["id"]):
+            row = self.rows[record["id"]]
+            known = [said["fact"] for said in self.contradictions.get(record["id"], []) if _since(said, row)]
+            if fact in known:
+                return False
+        said = {"fact": fact, "told": copy.deepcopy(dict(told)), "told_us": now_us}
+        self.contradictions.setdefault(record["id"], []).append(said)
+        return self.open(payment, record, "CONTRADICTION", told, now_us)
+
+    def _contradicts(self, record: JSON, verdict: AttemptVerdict | ModificationVerdict, told: str) -> bool:
+        if record["status"] in NOT_CHARGED:
+            return told in CHARGED or (told in OPEN and verdict.code == "amount_mismatch")
+        if told in CHARGED:
+            references = {verdict.psp_reference, record["psp_reference"]}
+            return record.get("kind") != "VOID" and "" not in references and len(references) > 1
+        return told not in OPEN and is_definite(verdict) and record["id"] in self.decisions
 
     def flag(self, payment: JSON, record: JSON) -> None:
         """Make payment and modification tell whether they are under review."""
         payment["under_review"] = self.waits(payment["id"])
         if "under_review" in record:
             record["under_review"] = self.is_open(record["id"])
+
+
+def _since(said: JSON, row: JSON) -> bool:
+    return bool(said["told_us"] >= row["opened_us"])
+
+
+def _fact_of(told: View, record: JSON, payment: JSON) -> JSON:
+    """Give what makes two words of a PSP one, whichever way they came; what was left unsaid is as asked for."""
+    return {
+        "subject": told.get("subject") or record.get("kind", "AUTHORIZE"),
+        "kind": told["kind"],
+        "code": "" if told["kind"] == "APPROVED" else told.get("code", ""),
+        "psp_reference": told.get("psp_reference", ""),
+        "amount": told.get("amount") or record.get("amount", payment["amount"]),
+        "currency": told.get("currency") or payment["currency"],
+        "reversal": told.get("reversal", False),
+    }

@@ -64,6 +64,9 @@ class ScriptedConnectors(connectors_grpc.ConnectorServiceServicer):
     async def Void(self, request: Any, context: Context) -> connectors_pb2.VoidResponse:  # noqa: ARG002, N802
         return connectors_pb2.VoidResponse(outcome=await self._outcome(request))
 
+    async def Reverse(self, request: Any, context: Context) -> connectors_pb2.ReverseResponse:  # noqa: ARG002, N802
+        return connectors_pb2.ReverseResponse(outcome=await self._outcome(request))
+
     async def Refund(self, request: Any, context: Context) -> connectors_pb2.RefundResponse:  # noqa: ARG002, N802
         return connectors_pb2.RefundResponse(outcome=await self._outcome(request))
 

@@ -96,11 +96,11 @@ class Router:
         active = (await self.rules.state(MERCHANT)).active_version
         created = await self.rules.create(MERCHANT, ruleset, f"after {active}", ACTOR)
         await self.rules.activate(MERCHANT, created.version, active, ACTOR)
-        self.rulesets.changed(MERCHANT)
+        await self.rulesets.changed(MERCHANT)
         return created.version
 
     async def deactivate(self) -> None:
         """Leave the merchant without a ruleset."""
         active = (await self.rules.state(MERCHANT)).active_version
         await self.rules.roll_back(MERCHANT, NO_RULESET, active, ACTOR)
-        self.rulesets.changed(MERCHANT)
+        await self.rulesets.changed(MERCHANT)

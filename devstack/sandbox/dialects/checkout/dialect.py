@@ -21,12 +21,13 @@ from devstack.sandbox.dialects.contract import (
     Idempotency,
     Notice,
     Refused,
-    Settle,
     Signed,
 )
 from devstack.sandbox.incoming import Incoming, Reply
 from devstack.sandbox.ledger import Charge, Entry, OperationType
+from devstack.sandbox.magic import AUTHENTICATION_FAILED
 from devstack.sandbox.settings import AccountEntry
+from devstack.sandbox.shopper_page import shopper_visits
 from devstack.sandbox.units import Units
 
 _DAY_SECONDS: Final = 24 * 3600
@@ -91,8 +92,8 @@ class CheckoutDialect:
         """Read a request."""
         parts = reading.parts_of(request)
         match (request.method, *parts):
-            case ("GET", "3ds", payment):
-                return _return_of_shopper(payment, desk)
+            case (_, "3ds", payment):
+                return _visit_of_shopper(request, payment, desk)
             case ("POST", "payments"):
                 return reading.read_payment(reading.read_call(request, desk), desk)
             case ("POST", "payments", _, _):
@@ -148,19 +149,14 @@ def _ask(payment: str, desk: Desk, tell: answers.Teller) -> Ask:
     return Ask(reference=reference, charges=(payment,) if known else (), tell=told)
 
 
-def _return_of_shopper(payment: str, desk: Desk) -> Settle:
-    """Authenticate the shopper as if the challenge had been passed, and send them back to the merchant."""
+def _visit_of_shopper(request: Incoming, payment: str, desk: Desk) -> Asked:
+    """Let the shopper pass or fail the challenge, and send them back to the merchant."""
     entry = desk.books.find_id(payment)
     if entry is None:
         raise Refused(errors.NOT_FOUND)
     url = str(entry.record.facts.get("success_url", ""))
     back = f"{url}{'&' if '?' in url else '?'}cko-payment-id={payment}"
-
-    def answer(charge: Charge) -> Reply:
-        del charge
-        return Reply(302, b"", {"location": back, "content-type": "text/plain"})
-
-    return Settle(operation=entry.record.id, answer=answer)
+    return shopper_visits(request, desk, entry, failed=AUTHENTICATION_FAILED, back=lambda _charge: back)
 
 
 DIALECT: Final = CheckoutDialect()

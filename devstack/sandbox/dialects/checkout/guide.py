@@ -50,7 +50,10 @@ GUIDE: Final = Guide(
             "response code 200xx with these digits, in currencies of two decimals",
         ),
         Trigger(f"card {CVV_CARD} with cvv 200, 201, 202", "cvv_check D, P, U"),
-        Trigger("`3ds.enabled` without cryptogram and exemption", "202 with a redirect; opening it authenticates"),
+        Trigger(
+            "`3ds.enabled` without cryptogram and exemption",
+            "202 with a redirect; the page there has a button to pass and one to fail",
+        ),
     ),
     example=_EXAMPLE,
     remarks=(

@@ -25,8 +25,16 @@ from devstack.sandbox.dialects.contract import (
     Trigger,
 )
 from devstack.sandbox.incoming import Incoming, Reply
-from devstack.sandbox.ledger import Charge, Entry, OperationType
-from devstack.sandbox.magic import SUCCESS_CARDS, TEST_CARDS, Verdict, verdict_of_card
+from devstack.sandbox.ledger import Charge, Entry, OperationType, State, Waiting
+from devstack.sandbox.magic import (
+    APPROVED,
+    AUTHENTICATION_FAILED,
+    AUTHENTICATION_REQUIRED,
+    SUCCESS_CARDS,
+    TEST_CARDS,
+    Verdict,
+    verdict_of_card,
+)
 from devstack.sandbox.requests import (
     LARGEST_BODY_BYTES,
     LONGEST_KEY,
@@ -39,12 +47,15 @@ from devstack.sandbox.requests import (
     read_question,
 )
 from devstack.sandbox.settings import AccountEntry
+from devstack.sandbox.shopper_page import shopper_visits
 from devstack.sandbox.units import Units
 
 _EXAMPLE: Final = """curl {url}/v1/charges -H 'Authorization: Bearer {key}' -H 'Idempotency-Key: 1' \\
   -d '{{"reference": "1", "amount": 1050, "currency": "EUR",
   "card": {{"number": "4242424242424242", "exp_month": 12, "exp_year": 2030}}}}'"""
+SHOPPERS_PATH: Final = "/shopper/"
 _FOREVER_SECONDS: Final = 10**10
+_PROVEN: Final = frozenset({"Y", "A", "C"})
 _DENIALS: Final[Mapping[Denial, ApiError]] = MappingProxyType(
     {
         Denial.KEY_REUSED: ApiError(409, "idempotency_key_reused", "the key was used for another request"),
@@ -99,7 +110,9 @@ class PayeraDialect:
         return None
 
     def recognises(self, request: Incoming, account: AccountEntry) -> bool:
-        """Tell whether the Authorization header is this account's."""
+        """Tell whether the Authorization header is this account's; a shopper's browser has a sealed address instead."""
+        if request.path.startswith(SHOPPERS_PATH):
+            return _is_sealed(request, account)
         given = request.headers.get("authorization", "")
         return hmac.compare_digest(f"Bearer {account.api_key}".encode(), given.encode("utf-8", "surrogateescape"))
 
@@ -110,6 +123,8 @@ class PayeraDialect:
 
     def read(self, request: Incoming, desk: Desk) -> Asked:
         """Read a request."""
+        if request.path.startswith(SHOPPERS_PATH):
+            return _shopper(request, desk)
         try:
             if request.method == "GET":
                 question = read_question(request.path, request.query)
@@ -125,8 +140,8 @@ class PayeraDialect:
 
     def answer(self, act: Act, entry: Entry, charge: Charge, desk: Desk, *, replayed: bool) -> Reply:
         """Render an operation as it was taken."""
-        del act, desk, replayed
-        return Reply(200, _rendered(entry, charge, entry.verdict, entry.record.captured_amount))
+        del act, replayed
+        return Reply(200, _rendered(entry, charge, entry.verdict, entry.record.captured_amount, desk))
 
     def turned_away(self, act: Act, denial: Denial) -> Reply:
         """Give the error for what never got into the books."""
@@ -160,6 +175,11 @@ def _act(action: Action, desk: Desk) -> Act:
     fields = action.fields
     card = fields.card if isinstance(fields, ChargeFields) else None
     now = dt.datetime.fromtimestamp(desk.now(), tz=dt.UTC)
+    verdict = verdict_of_card(card.number, card.exp_year, card.exp_month, (now.year, now.month)) if card else None
+    return_url, waiting = "", Waiting.NOTHING
+    if isinstance(fields, ChargeFields):
+        return_url = fields.return_url
+        verdict, waiting = _authentication(fields, verdict)
     return Act(
         type=action.type,
         reference=action.reference,
@@ -171,9 +191,46 @@ def _act(action: Action, desk: Desk) -> Act:
         capture=isinstance(fields, ChargeFields) and fields.capture,
         final=isinstance(fields, CaptureFields) and fields.final,
         card=card,
-        verdict=verdict_of_card(card.number, card.exp_year, card.exp_month, (now.year, now.month)) if card else None,
+        verdict=verdict,
+        waiting=waiting,
+        facts={"return_url": return_url} if return_url else {},
         unique_reference=True,
     )
+
+
+def _authentication(fields: ChargeFields, verdict: Verdict | None) -> tuple[Verdict | None, Waiting]:
+    """Tell the verdict, and whether the shopper comes first: at the issuer's wish or the caller's.
+
+    Without an address to come back to, nobody can be sent away.
+    """
+    wanted = verdict == AUTHENTICATION_REQUIRED or (fields.three_ds == "challenge" and verdict == APPROVED)
+    proven = fields.authentication is not None and fields.authentication.trans_status in _PROVEN
+    if proven and verdict == AUTHENTICATION_REQUIRED:
+        # The issuer has what it wishes for.
+        return APPROVED, Waiting.NOTHING
+    if not wanted or (fields.three_ds == "skip" and verdict == AUTHENTICATION_REQUIRED):
+        return verdict, Waiting.NOTHING
+    if not fields.return_url:
+        return AUTHENTICATION_REQUIRED, Waiting.NOTHING
+    return APPROVED, Waiting.SHOPPER
+
+
+def _is_sealed(request: Incoming, account: AccountEntry) -> bool:
+    try:
+        given = dict(request.parameters()).get("seal", "")
+    except ValueError:
+        return False
+    expected = hmac.new(account.api_key.encode(), request.path.encode(), "sha256").hexdigest()[:32]
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _shopper(request: Incoming, desk: Desk) -> Asked:
+    """Let the shopper decide, and come back to the shop: what became of it, the shop must ask."""
+    entry = desk.books.find_id(request.path.removeprefix(SHOPPERS_PATH))
+    if entry is None or entry.record.type is not OperationType.AUTHORIZE:
+        raise Refused(_refusal(ApiError(404, "charge_not_found", "there is no such charge")))
+    back = str(entry.record.facts.get("return_url", ""))
+    return shopper_visits(request, desk, entry, failed=AUTHENTICATION_FAILED, back=lambda _charge: back)
 
 
 def _question(type_: OperationType, reference: str, desk: Desk) -> Ask:
@@ -186,20 +243,29 @@ def _question(type_: OperationType, reference: str, desk: Desk) -> Ask:
             )
             return _refusal(error)
         told = charges[0].entry(entry.record.id)
-        return Reply(200, _rendered(told, charges[0], told.verdict.later, charges[0].captured))
+        return Reply(200, _rendered(told, charges[0], told.verdict.later, charges[0].captured, desk))
 
     return Ask(reference=reference, charges=(entry.record.charge,) if entry is not None else (), tell=tell)
 
 
-def _rendered(entry: Entry, charge: Charge, verdict: Verdict, captured: int) -> dict[str, object]:
+def _rendered(entry: Entry, charge: Charge, verdict: Verdict, captured: int, desk: Desk) -> dict[str, object]:
     record = entry.record
+    status = "approved" if verdict.approved else "declined"
+    action = None
+    if entry.state is State.PENDING and not charge.voided:
+        path = f"{SHOPPERS_PATH}{record.id}"
+        status, verdict = "action_required", Verdict()
+        action = {"method": "GET", "url": f"{desk.base_url}{path}?seal={desk.seal(path)}"}
+    elif entry.state is State.PENDING:
+        status, verdict = "declined", Verdict(reason="authentication_abandoned")
     card = charge.record.card
     shown = msgspec.to_builtins(card) if card is not None else {}
     shown.pop("fingerprint", None)
     return {
         "id": record.id,
         "type": record.type.value,
-        "status": "approved" if verdict.approved else "declined",
+        "status": status,
+        "action": action,
         "reference": record.reference,
         "charge": record.charge,
         "amount": record.amount,

@@ -22,7 +22,6 @@ from devstack.sandbox.dialects.contract import (
     Idempotency,
     Notice,
     Refused,
-    Settle,
     Signed,
 )
 from devstack.sandbox.dialects.stripe import errors, reading
@@ -43,6 +42,7 @@ from devstack.sandbox.dialects.stripe.triggers import UNITS
 from devstack.sandbox.incoming import Incoming, Reply
 from devstack.sandbox.ledger import Charge, Entry, OperationType, State
 from devstack.sandbox.settings import AccountEntry
+from devstack.sandbox.shopper_page import shopper_visits
 from devstack.sandbox.units import Units
 
 _DAY_SECONDS: Final = 24 * 3600
@@ -95,8 +95,8 @@ class StripeDialect:
 
     def read(self, request: Incoming, desk: Desk) -> Asked:
         """Read a request."""
-        if request.method == "GET" and request.path.startswith(SHOPPERS_PATH):
-            return _return_of_shopper(request, desk)
+        if request.path.startswith(SHOPPERS_PATH):
+            return _visit_of_shopper(request, desk)
         if not request.path.startswith(_VERSION_PATH) or request.method not in {"GET", "POST"}:
             raise Refused(errors.NO_ROUTE)
         parts = tuple(request.path.removeprefix(_VERSION_PATH).split("/"))
@@ -224,8 +224,8 @@ def _refused(entry: Entry, charge: Charge, desk: Desk) -> Reply:
     return errors.error(400, message, code=errors.UNEXPECTED, payment_intent=intent)
 
 
-def _return_of_shopper(request: Incoming, desk: Desk) -> Settle:
-    """Authenticate the shopper as if the challenge had been passed, and send them back to the merchant."""
+def _visit_of_shopper(request: Incoming, desk: Desk) -> Asked:
+    """Let the shopper pass or fail the challenge, and send them back to the merchant."""
     name = request.path.removeprefix(SHOPPERS_PATH)
     entry = desk.books.find_id(name)
     if entry is None or not entry.record.type.opens:
@@ -233,15 +233,12 @@ def _return_of_shopper(request: Incoming, desk: Desk) -> Settle:
     url = str(entry.record.facts.get("return_url") or "")
     kind = "payment_intent" if entry.record.type is OperationType.AUTHORIZE else "setup_intent"
 
-    def answer(charge: Charge) -> Reply:
+    def back(charge: Charge) -> str:
         status = "succeeded" if charge.first.state is State.APPROVED else "failed"
-        if not url:
-            return Reply(200, f"{status}\n".encode(), {"content-type": "text/plain"})
         query = urlencode({kind: name, "redirect_status": status})
-        location = f"{url}{'&' if '?' in url else '?'}{query}"
-        return Reply(302, b"", {"location": location, "content-type": "text/plain"})
+        return f"{url}{'&' if '?' in url else '?'}{query}" if url else ""
 
-    return Settle(operation=entry.record.id, answer=answer)
+    return shopper_visits(request, desk, entry, failed=reading.FAILED_AUTHENTICATION, back=back)
 
 
 DIALECT: Final = StripeDialect()

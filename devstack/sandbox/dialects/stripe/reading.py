@@ -62,7 +62,7 @@ _SHORT_YEAR: Final = 100
 _MONTHS: Final = range(1, 13)
 _DIGITS: Final = range(12, 20)
 _CODE_DIGITS: Final = range(3, 5)
-_FAILED_AUTHENTICATION: Final = Verdict(reason="payment_intent_authentication_failure")
+FAILED_AUTHENTICATION: Final = Verdict(reason="payment_intent_authentication_failure")
 _AUTHENTICATION_REQUIRED: Final = Verdict(network_code="1A")
 _CARD: Final = "payment_method_data[card]"
 _OPTIONS: Final = "payment_method_options[card]"
@@ -354,7 +354,7 @@ def _authentication(form: Form, known: TestCard, facts: dict[str, Any]) -> tuple
     if off_session or form.truth("error_on_requires_action"):
         return _AUTHENTICATION_REQUIRED, Waiting.NOTHING
     if known.authentication == "failing":
-        return _FAILED_AUTHENTICATION, Waiting.SHOPPER
+        return FAILED_AUTHENTICATION, Waiting.SHOPPER
     facts["three_d_secure"] = _three_d_secure("authenticated", {})
     return known.verdict, Waiting.SHOPPER
 

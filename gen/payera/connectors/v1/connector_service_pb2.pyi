@@ -20,6 +20,7 @@ class Operation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_REFUND: _ClassVar[Operation]
     OPERATION_VERIFY: _ClassVar[Operation]
     OPERATION_INCREMENT: _ClassVar[Operation]
+    OPERATION_REVERSE: _ClassVar[Operation]
 
 class Initiator(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -67,6 +68,7 @@ OPERATION_VOID: Operation
 OPERATION_REFUND: Operation
 OPERATION_VERIFY: Operation
 OPERATION_INCREMENT: Operation
+OPERATION_REVERSE: Operation
 INITIATOR_UNSPECIFIED: Initiator
 INITIATOR_CUSTOMER: Initiator
 INITIATOR_MERCHANT: Initiator
@@ -329,6 +331,22 @@ class RefundResponse(_message.Message):
     outcome: _outcome_pb2.Outcome
     def __init__(self, outcome: _Optional[_Union[_outcome_pb2.Outcome, _Mapping]] = ...) -> None: ...
 
+class ReverseRequest(_message.Message):
+    __slots__ = ("account", "reference", "idempotency_key")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    account: str
+    reference: str
+    idempotency_key: str
+    def __init__(self, account: _Optional[str] = ..., reference: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class ReverseResponse(_message.Message):
+    __slots__ = ("outcome",)
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    outcome: _outcome_pb2.Outcome
+    def __init__(self, outcome: _Optional[_Union[_outcome_pb2.Outcome, _Mapping]] = ...) -> None: ...
+
 class SyncRequest(_message.Message):
     __slots__ = ("account", "operation", "reference", "amount", "psp_reference", "payment_psp_reference", "capture")
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
@@ -354,8 +372,12 @@ class SyncResponse(_message.Message):
     def __init__(self, outcome: _Optional[_Union[_outcome_pb2.Outcome, _Mapping]] = ...) -> None: ...
 
 class ListCapabilitiesRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class AccountCapabilities(_message.Message):
     __slots__ = ("account", "connector", "operations", "brands", "currencies", "sync_by_reference", "idempotency_window_seconds", "idempotency_key_max_length", "multiple_captures", "operation_capabilities", "countries", "amount_limits", "refunds_captures", "disabled", "merchant_id", "methods", "features", "fees")
@@ -456,7 +478,9 @@ class AmountLimits(_message.Message):
     def __init__(self, currency: _Optional[str] = ..., smallest: _Optional[int] = ..., largest: _Optional[int] = ...) -> None: ...
 
 class ListCapabilitiesResponse(_message.Message):
-    __slots__ = ("accounts",)
+    __slots__ = ("accounts", "next_page_token")
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     accounts: _containers.RepeatedCompositeFieldContainer[AccountCapabilities]
-    def __init__(self, accounts: _Optional[_Iterable[_Union[AccountCapabilities, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, accounts: _Optional[_Iterable[_Union[AccountCapabilities, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -66,6 +66,11 @@ class ConnectorServiceStub:
                 request_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.RefundRequest.SerializeToString,
                 response_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.RefundResponse.FromString,
                 _registered_method=True)
+        self.Reverse = channel.unary_unary(
+                '/payera.connectors.v1.ConnectorService/Reverse',
+                request_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.ReverseRequest.SerializeToString,
+                response_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.ReverseResponse.FromString,
+                _registered_method=True)
         self.Sync = channel.unary_unary(
                 '/payera.connectors.v1.ConnectorService/Sync',
                 request_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.SyncRequest.SerializeToString,
@@ -125,6 +130,13 @@ class ConnectorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reverse(self, request, context):
+        """Asks the PSP to take back an authorization of which nobody knows what became, by our own reference of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Sync(self, request, context):
         """Asks the PSP what became of an operation, by our own reference.
         """
@@ -171,6 +183,11 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
                     servicer.Refund,
                     request_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.RefundRequest.FromString,
                     response_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.RefundResponse.SerializeToString,
+            ),
+            'Reverse': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reverse,
+                    request_deserializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.ReverseRequest.FromString,
+                    response_serializer=payera_dot_connectors_dot_v1_dot_connector__service__pb2.ReverseResponse.SerializeToString,
             ),
             'Sync': grpc.unary_unary_rpc_method_handler(
                     servicer.Sync,
@@ -347,6 +364,33 @@ class ConnectorService:
             '/payera.connectors.v1.ConnectorService/Refund',
             payera_dot_connectors_dot_v1_dot_connector__service__pb2.RefundRequest.SerializeToString,
             payera_dot_connectors_dot_v1_dot_connector__service__pb2.RefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reverse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/payera.connectors.v1.ConnectorService/Reverse',
+            payera_dot_connectors_dot_v1_dot_connector__service__pb2.ReverseRequest.SerializeToString,
+            payera_dot_connectors_dot_v1_dot_connector__service__pb2.ReverseResponse.FromString,
             options,
             channel_credentials,
             insecure,

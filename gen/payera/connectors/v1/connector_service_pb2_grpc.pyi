@@ -47,6 +47,8 @@ class ConnectorServiceStub:
     """Asks the PSP to release an authorization before any capture."""
     Refund: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.RefundRequest, _connector_service_pb2.RefundResponse]
     """Asks the PSP to give back a captured amount, wholly or in part."""
+    Reverse: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.ReverseRequest, _connector_service_pb2.ReverseResponse]
+    """Asks the PSP to take back an authorization of which nobody knows what became, by our own reference of it."""
     Sync: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.SyncRequest, _connector_service_pb2.SyncResponse]
     """Asks the PSP what became of an operation, by our own reference."""
     ListCapabilities: _grpc.UnaryUnaryMultiCallable[_connector_service_pb2.ListCapabilitiesRequest, _connector_service_pb2.ListCapabilitiesResponse]
@@ -71,6 +73,8 @@ class ConnectorServiceAsyncStub(ConnectorServiceStub):
     """Asks the PSP to release an authorization before any capture."""
     Refund: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.RefundRequest, _connector_service_pb2.RefundResponse]  # type: ignore[assignment]
     """Asks the PSP to give back a captured amount, wholly or in part."""
+    Reverse: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.ReverseRequest, _connector_service_pb2.ReverseResponse]  # type: ignore[assignment]
+    """Asks the PSP to take back an authorization of which nobody knows what became, by our own reference of it."""
     Sync: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.SyncRequest, _connector_service_pb2.SyncResponse]  # type: ignore[assignment]
     """Asks the PSP what became of an operation, by our own reference."""
     ListCapabilities: _aio.UnaryUnaryMultiCallable[_connector_service_pb2.ListCapabilitiesRequest, _connector_service_pb2.ListCapabilitiesResponse]  # type: ignore[assignment]
@@ -128,6 +132,14 @@ class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_connector_service_pb2.RefundResponse, _abc.Awaitable[_connector_service_pb2.RefundResponse]]:
         """Asks the PSP to give back a captured amount, wholly or in part."""
+
+    @_abc_1.abstractmethod
+    def Reverse(
+        self,
+        request: _connector_service_pb2.ReverseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_service_pb2.ReverseResponse, _abc.Awaitable[_connector_service_pb2.ReverseResponse]]:
+        """Asks the PSP to take back an authorization of which nobody knows what became, by our own reference of it."""
 
     @_abc_1.abstractmethod
     def Sync(

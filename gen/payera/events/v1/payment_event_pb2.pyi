@@ -34,6 +34,9 @@ class PaymentEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAYMENT_EVENT_TYPE_ATTEMPT_PENDING: _ClassVar[PaymentEventType]
     PAYMENT_EVENT_TYPE_MODIFICATION_PENDING: _ClassVar[PaymentEventType]
     PAYMENT_EVENT_TYPE_REVIEW_RESOLVED: _ClassVar[PaymentEventType]
+    PAYMENT_EVENT_TYPE_PAYMENT_REQUIRES_ACTION: _ClassVar[PaymentEventType]
+    PAYMENT_EVENT_TYPE_ACTION_EXPIRED: _ClassVar[PaymentEventType]
+    PAYMENT_EVENT_TYPE_ATTEMPT_REVERSING: _ClassVar[PaymentEventType]
 PAYMENT_EVENT_TYPE_UNSPECIFIED: PaymentEventType
 PAYMENT_EVENT_TYPE_PAYMENT_CREATED: PaymentEventType
 PAYMENT_EVENT_TYPE_ATTEMPT_STARTED: PaymentEventType
@@ -55,6 +58,9 @@ PAYMENT_EVENT_TYPE_REVIEW_REQUIRED: PaymentEventType
 PAYMENT_EVENT_TYPE_ATTEMPT_PENDING: PaymentEventType
 PAYMENT_EVENT_TYPE_MODIFICATION_PENDING: PaymentEventType
 PAYMENT_EVENT_TYPE_REVIEW_RESOLVED: PaymentEventType
+PAYMENT_EVENT_TYPE_PAYMENT_REQUIRES_ACTION: PaymentEventType
+PAYMENT_EVENT_TYPE_ACTION_EXPIRED: PaymentEventType
+PAYMENT_EVENT_TYPE_ATTEMPT_REVERSING: PaymentEventType
 
 class PaymentEvent(_message.Message):
     __slots__ = ("id", "type", "payment_id", "merchant_id", "seq", "occur_time", "payment", "attempt", "modification")
@@ -79,7 +85,7 @@ class PaymentEvent(_message.Message):
     def __init__(self, id: _Optional[str] = ..., type: _Optional[_Union[PaymentEventType, str]] = ..., payment_id: _Optional[str] = ..., merchant_id: _Optional[str] = ..., seq: _Optional[int] = ..., occur_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., payment: _Optional[_Union[PaymentState, _Mapping]] = ..., attempt: _Optional[_Union[AttemptState, _Mapping]] = ..., modification: _Optional[_Union[ModificationState, _Mapping]] = ...) -> None: ...
 
 class PaymentState(_message.Message):
-    __slots__ = ("status", "amount", "amount_authorized", "amount_captured", "amount_refunded", "capture_method", "card", "merchant_reference", "decline_code")
+    __slots__ = ("status", "amount", "amount_authorized", "amount_captured", "amount_refunded", "capture_method", "card", "merchant_reference", "decline_code", "initiator", "credential_reason", "eci")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
     AMOUNT_AUTHORIZED_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +95,9 @@ class PaymentState(_message.Message):
     CARD_FIELD_NUMBER: _ClassVar[int]
     MERCHANT_REFERENCE_FIELD_NUMBER: _ClassVar[int]
     DECLINE_CODE_FIELD_NUMBER: _ClassVar[int]
+    INITIATOR_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_REASON_FIELD_NUMBER: _ClassVar[int]
+    ECI_FIELD_NUMBER: _ClassVar[int]
     status: str
     amount: _money_pb2.Money
     amount_authorized: int
@@ -98,7 +107,10 @@ class PaymentState(_message.Message):
     card: _card_pb2.CardSummary
     merchant_reference: str
     decline_code: str
-    def __init__(self, status: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., amount_authorized: _Optional[int] = ..., amount_captured: _Optional[int] = ..., amount_refunded: _Optional[int] = ..., capture_method: _Optional[str] = ..., card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ..., merchant_reference: _Optional[str] = ..., decline_code: _Optional[str] = ...) -> None: ...
+    initiator: str
+    credential_reason: str
+    eci: str
+    def __init__(self, status: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., amount_authorized: _Optional[int] = ..., amount_captured: _Optional[int] = ..., amount_refunded: _Optional[int] = ..., capture_method: _Optional[str] = ..., card: _Optional[_Union[_card_pb2.CardSummary, _Mapping]] = ..., merchant_reference: _Optional[str] = ..., decline_code: _Optional[str] = ..., initiator: _Optional[str] = ..., credential_reason: _Optional[str] = ..., eci: _Optional[str] = ...) -> None: ...
 
 class AttemptState(_message.Message):
     __slots__ = ("id", "ordinal", "psp_account", "status", "code", "raw_code", "psp_reference")

@@ -22,50 +22,93 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from payera.types.v1 import card_pb2 as payera_dot_types_dot_v1_dot_card__pb2
 from payera.types.v1 import money_pb2 as payera_dot_types_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpayera/gateway/v1/payment.proto\x12\x11payera.gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1apayera/types/v1/card.proto\x1a\x1bpayera/types/v1/money.proto\"S\n\rCaptureMethod\"B\n\x05Value\x12\x1e\n\x1a\x43\x41PTURE_METHOD_UNSPECIFIED\x10\x00\x12\r\n\tAUTOMATIC\x10\x01\x12\n\n\x06MANUAL\x10\x02\"\xd6\x07\n\x07Payment\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.payera.gateway.v1.Payment.Status\x12&\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x16.payera.types.v1.Money\x12\x19\n\x11\x61mount_authorized\x18\x04 \x01(\x03\x12\x17\n\x0f\x61mount_captured\x18\x05 \x01(\x03\x12\x17\n\x0f\x61mount_refunded\x18\x06 \x01(\x03\x12\x19\n\x11\x61mount_capturable\x18\x07 \x01(\x03\x12\x19\n\x11\x61mount_refundable\x18\x08 \x01(\x03\x12>\n\x0e\x63\x61pture_method\x18\t \x01(\x0e\x32&.payera.gateway.v1.CaptureMethod.Value\x12\r\n\x05token\x18\n \x01(\t\x12*\n\x04\x63\x61rd\x18\x0b \x01(\x0b\x32\x1c.payera.types.v1.CardSummary\x12\x1a\n\x12merchant_reference\x18\x0c \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\r \x01(\t\x12:\n\x08metadata\x18\x0e \x03(\x0b\x32(.payera.gateway.v1.Payment.MetadataEntry\x12+\n\x07\x64\x65\x63line\x18\x0f \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12,\n\x08\x61ttempts\x18\x10 \x03(\x0b\x32\x1a.payera.gateway.v1.Attempt\x12,\n\x08\x63\x61ptures\x18\x11 \x03(\x0b\x32\x1a.payera.gateway.v1.Capture\x12\x14\n\x0cunder_review\x18\x12 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05voids\x18\x15 \x03(\x0b\x32\x17.payera.gateway.v1.Void\x12\x12\n\nstore_card\x18\x16 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8a\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\x13\n\x0fREQUIRES_ACTION\x10\x02\x12\x0e\n\nAUTHORIZED\x10\x03\x12\r\n\tSUCCEEDED\x10\x04\x12\x0c\n\x08\x44\x45\x43LINED\x10\x05\x12\n\n\x06\x46\x41ILED\x10\x06\x12\n\n\x06VOIDED\x10\x07\":\n\x07\x44\x65\x63line\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08raw_code\x18\x03 \x01(\t\"\x9a\x04\n\x07\x41ttempt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bpsp_account\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.payera.gateway.v1.Attempt.Status\x12\x15\n\rpsp_reference\x18\x04 \x01(\t\x12+\n\x07\x64\x65\x63line\x18\x05 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12\x14\n\x0croute_reason\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cnetwork_code\x18\x08 \x01(\t\x12\x13\n\x0b\x61\x64vice_code\x18\t \x01(\t\x12-\n\x06\x63hecks\x18\n \x01(\x0b\x32\x1d.payera.gateway.v1.CardChecks\x12\x32\n\x0e\x63\x61pture_before\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SENDING\x10\x01\x12\x0c\n\x08\x41PPROVED\x10\x02\x12\x0c\n\x08\x44\x45\x43LINED\x10\x03\x12\x0c\n\x08NOT_SENT\x10\x04\x12\x0b\n\x07UNKNOWN\x10\x05\x12\x0b\n\x07PENDING\x10\x06\"\x82\x02\n\nCardChecks\x12\x34\n\x06street\x18\x01 \x01(\x0e\x32$.payera.gateway.v1.CardChecks.Result\x12\x39\n\x0bpostal_code\x18\x02 \x01(\x0e\x32$.payera.gateway.v1.CardChecks.Result\x12\x37\n\tcard_code\x18\x03 \x01(\x0e\x32$.payera.gateway.v1.CardChecks.Result\"J\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\t\n\x05MATCH\x10\x01\x12\x0c\n\x08NO_MATCH\x10\x02\x12\x0f\n\x0bUNAVAILABLE\x10\x03\"\xc3\x02\n\x07\x43\x61pture\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x03\x12\r\n\x05\x66inal\x18\x03 \x01(\x08\x12\x31\n\x06status\x18\x04 \x01(\x0e\x32!.payera.gateway.v1.Capture.Status\x12+\n\x07\x64\x65\x63line\x18\x05 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\r\n\tSUCCEEDED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"\x9e\x02\n\x04Void\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0e\x32\x1e.payera.gateway.v1.Void.Status\x12+\n\x07\x64\x65\x63line\x18\x03 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\r\n\tSUCCEEDED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"\xb6\x03\n\x06Refund\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npayment_id\x18\x02 \x01(\t\x12&\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x16.payera.types.v1.Money\x12\x30\n\x06status\x18\x04 \x01(\x0e\x32 .payera.gateway.v1.Refund.Status\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12+\n\x07\x64\x65\x63line\x18\x06 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12\x15\n\rpsp_reference\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\r\n\tSUCCEEDED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpayera/gateway/v1/payment.proto\x12\x11payera.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1apayera/types/v1/card.proto\x1a\x1bpayera/types/v1/money.proto\"S\n\rCaptureMethod\"B\n\x05Value\x12\x1e\n\x1a\x43\x41PTURE_METHOD_UNSPECIFIED\x10\x00\x12\r\n\tAUTOMATIC\x10\x01\x12\n\n\x06MANUAL\x10\x02\"\x83\x01\n\tExemption\"v\n\x05Value\x12\x19\n\x15\x45XEMPTION_UNSPECIFIED\x10\x00\x12\r\n\tLOW_VALUE\x10\x01\x12\x14\n\x10TRANSACTION_RISK\x10\x02\x12\x17\n\x13TRUSTED_BENEFICIARY\x10\x03\x12\x14\n\x10SECURE_CORPORATE\x10\x04\"\xe0\x04\n\x10StoredCredential\x12J\n\tinitiator\x18\x01 \x01(\x0e\x32-.payera.gateway.v1.StoredCredential.InitiatorB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12N\n\x06reason\x18\x02 \x01(\x0e\x32\x34.payera.gateway.v1.StoredCredential.CredentialReasonB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12<\n\x16network_transaction_id\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{0,64}$\x12U\n\x18network_transaction_date\x18\x04 \x01(\tB3\xbaH0r.2,^((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01]))?$\"B\n\tInitiator\x12\x19\n\x15INITIATOR_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x43USTOMER\x10\x01\x12\x0c\n\x08MERCHANT\x10\x02\"\xd6\x01\n\x10\x43redentialReason\x12!\n\x1d\x43REDENTIAL_REASON_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43\x41RD_ON_FILE\x10\x01\x12\r\n\tRECURRING\x10\x02\x12\x0f\n\x0bINSTALLMENT\x10\x03\x12\x0f\n\x0bUNSCHEDULED\x10\x04\x12\x10\n\x0cRESUBMISSION\x10\x05\x12\x12\n\x0e\x44\x45LAYED_CHARGE\x10\x06\x12\x0b\n\x07NO_SHOW\x10\x07\x12\x13\n\x0fREAUTHORIZATION\x10\x08\x12\x14\n\x10PARTIAL_SHIPMENT\x10\t\"\xb7\x02\n\x0cThreeDSecure\x12\x38\n\x07version\x18\x01 \x01(\tB\'\xbaH$r\"2 ^2[.][0-9]{1,2}([.][0-9]{1,2})?$\x12!\n\x03\x65\x63i\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([0-9]{2})?$\x12\x1b\n\ncryptogram\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12Y\n\x11\x64s_transaction_id\x18\x04 \x01(\tB>\xbaH;r927^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$\x12(\n\x0ctrans_status\x18\x05 \x01(\tB\x12\xbaH\x0fr\r2\x0b^[YACNURI]$\x12(\n\x10\x63hallenge_status\x18\x06 \x01(\tB\x0e\xbaH\x0br\t2\x07^[YN]?$\"~\n\x13ThreeDSecureSummary\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03\x65\x63i\x18\x02 \x01(\t\x12\x19\n\x11\x64s_transaction_id\x18\x03 \x01(\t\x12\x14\n\x0ctrans_status\x18\x04 \x01(\t\x12\x18\n\x10\x63hallenge_status\x18\x05 \x01(\t\"\xd4\t\n\x07Payment\x12\n\n\x02id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.payera.gateway.v1.Payment.Status\x12&\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x16.payera.types.v1.Money\x12\x19\n\x11\x61mount_authorized\x18\x04 \x01(\x03\x12\x17\n\x0f\x61mount_captured\x18\x05 \x01(\x03\x12\x17\n\x0f\x61mount_refunded\x18\x06 \x01(\x03\x12\x19\n\x11\x61mount_capturable\x18\x07 \x01(\x03\x12\x19\n\x11\x61mount_refundable\x18\x08 \x01(\x03\x12>\n\x0e\x63\x61pture_method\x18\t \x01(\x0e\x32&.payera.gateway.v1.CaptureMethod.Value\x12\r\n\x05token\x18\n \x01(\t\x12*\n\x04\x63\x61rd\x18\x0b \x01(\x0b\x32\x1c.payera.types.v1.CardSummary\x12\x1a\n\x12merchant_reference\x18\x0c \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\r \x01(\t\x12:\n\x08metadata\x18\x0e \x03(\x0b\x32(.payera.gateway.v1.Payment.MetadataEntry\x12+\n\x07\x64\x65\x63line\x18\x0f \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12,\n\x08\x61ttempts\x18\x10 \x03(\x0b\x32\x1a.payera.gateway.v1.Attempt\x12,\n\x08\x63\x61ptures\x18\x11 \x03(\x0b\x32\x1a.payera.gateway.v1.Capture\x12\x14\n\x0cunder_review\x18\x12 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05voids\x18\x15 \x03(\x0b\x32\x17.payera.gateway.v1.Void\x12\x12\n\nstore_card\x18\x16 \x01(\x08\x12>\n\x11stored_credential\x18\x17 \x01(\x0b\x32#.payera.gateway.v1.StoredCredential\x12>\n\x0ethree_d_secure\x18\x18 \x01(\x0b\x32&.payera.gateway.v1.ThreeDSecureSummary\x12:\n\texemption\x18\x19 \x01(\x0e\x32\".payera.gateway.v1.Exemption.ValueH\x00\x88\x01\x01\x12\x32\n\x0bnext_action\x18\x1a \x01(\x0b\x32\x1d.payera.gateway.v1.NextAction\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8a\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\x13\n\x0fREQUIRES_ACTION\x10\x02\x12\x0e\n\nAUTHORIZED\x10\x03\x12\r\n\tSUCCEEDED\x10\x04\x12\x0c\n\x08\x44\x45\x43LINED\x10\x05\x12\n\n\x06\x46\x41ILED\x10\x06\x12\n\n\x06VOIDED\x10\x07\x42\x0c\n\n_exemption\"\xc2\x02\n\nNextAction\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".payera.gateway.v1.NextAction.Kind\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x39\n\x06\x66ields\x18\x04 \x03(\x0b\x32).payera.gateway.v1.NextAction.FieldsEntry\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"J\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08REDIRECT\x10\x01\x12\x0f\n\x0b\x46INGERPRINT\x10\x02\x12\r\n\tCHALLENGE\x10\x03\":\n\x07\x44\x65\x63line\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08raw_code\x18\x03 \x01(\t\"\xb0\x04\n\x07\x41ttempt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bpsp_account\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.payera.gateway.v1.Attempt.Status\x12\x15\n\rpsp_reference\x18\x04 \x01(\t\x12+\n\x07\x64\x65\x63line\x18\x05 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12\x14\n\x0croute_reason\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cnetwork_code\x18\x08 \x01(\t\x12\x13\n\x0b\x61\x64vice_code\x18\t \x01(\t\x12-\n\x06\x63hecks\x18\n \x01(\x0b\x32\x1d.payera.gateway.v1.CardChecks\x12\x32\n\x0e\x63\x61pture_before\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x86\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SENDING\x10\x01\x12\x0c\n\x08\x41PPROVED\x10\x02\x12\x0c\n\x08\x44\x45\x43LINED\x10\x03\x12\x0c\n\x08NOT_SENT\x10\x04\x12\x0b\n\x07UNKNOWN\x10\x05\x12\x0b\n\x07PENDING\x10\x06\x12\x13\n\x0f\x41\x43TION_REQUIRED\x10\x08\"\x82\x02\n\nCardChecks\x12\x34\n\x06street\x18\x01 \x01(\x0e\x32$.payera.gateway.v1.CardChecks.Result\x12\x39\n\x0bpostal_code\x18\x02 \x01(\x0e\x32$.payera.gateway.v1.CardChecks.Result\x12\x37\n\tcard_code\x18\x03 \x01(\x0e\x32$.payera.gateway.v1.CardChecks.Result\"J\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\t\n\x05MATCH\x10\x01\x12\x0c\n\x08NO_MATCH\x10\x02\x12\x0f\n\x0bUNAVAILABLE\x10\x03\"\xc3\x02\n\x07\x43\x61pture\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x03\x12\r\n\x05\x66inal\x18\x03 \x01(\x08\x12\x31\n\x06status\x18\x04 \x01(\x0e\x32!.payera.gateway.v1.Capture.Status\x12+\n\x07\x64\x65\x63line\x18\x05 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\r\n\tSUCCEEDED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"\x9e\x02\n\x04Void\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x06status\x18\x02 \x01(\x0e\x32\x1e.payera.gateway.v1.Void.Status\x12+\n\x07\x64\x65\x63line\x18\x03 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\r\n\tSUCCEEDED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"\xb6\x03\n\x06Refund\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npayment_id\x18\x02 \x01(\t\x12&\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x16.payera.types.v1.Money\x12\x30\n\x06status\x18\x04 \x01(\x0e\x32 .payera.gateway.v1.Refund.Status\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12+\n\x07\x64\x65\x63line\x18\x06 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12\x15\n\rpsp_reference\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpected_by\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0e\n\nPROCESSING\x10\x01\x12\r\n\tSUCCEEDED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'payera.gateway.v1.payment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STOREDCREDENTIAL'].fields_by_name['initiator']._loaded_options = None
+  _globals['_STOREDCREDENTIAL'].fields_by_name['initiator']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_STOREDCREDENTIAL'].fields_by_name['reason']._loaded_options = None
+  _globals['_STOREDCREDENTIAL'].fields_by_name['reason']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_STOREDCREDENTIAL'].fields_by_name['network_transaction_id']._loaded_options = None
+  _globals['_STOREDCREDENTIAL'].fields_by_name['network_transaction_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{0,64}$'
+  _globals['_STOREDCREDENTIAL'].fields_by_name['network_transaction_date']._loaded_options = None
+  _globals['_STOREDCREDENTIAL'].fields_by_name['network_transaction_date']._serialized_options = b'\272H0r.2,^((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01]))?$'
+  _globals['_THREEDSECURE'].fields_by_name['version']._loaded_options = None
+  _globals['_THREEDSECURE'].fields_by_name['version']._serialized_options = b'\272H$r\"2 ^2[.][0-9]{1,2}([.][0-9]{1,2})?$'
+  _globals['_THREEDSECURE'].fields_by_name['eci']._loaded_options = None
+  _globals['_THREEDSECURE'].fields_by_name['eci']._serialized_options = b'\272H\021r\0172\r^([0-9]{2})?$'
+  _globals['_THREEDSECURE'].fields_by_name['cryptogram']._loaded_options = None
+  _globals['_THREEDSECURE'].fields_by_name['cryptogram']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_THREEDSECURE'].fields_by_name['ds_transaction_id']._loaded_options = None
+  _globals['_THREEDSECURE'].fields_by_name['ds_transaction_id']._serialized_options = b'\272H;r927^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$'
+  _globals['_THREEDSECURE'].fields_by_name['trans_status']._loaded_options = None
+  _globals['_THREEDSECURE'].fields_by_name['trans_status']._serialized_options = b'\272H\017r\r2\013^[YACNURI]$'
+  _globals['_THREEDSECURE'].fields_by_name['challenge_status']._loaded_options = None
+  _globals['_THREEDSECURE'].fields_by_name['challenge_status']._serialized_options = b'\272H\013r\t2\007^[YN]?$'
   _globals['_PAYMENT_METADATAENTRY']._loaded_options = None
   _globals['_PAYMENT_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_CAPTUREMETHOD']._serialized_start=144
-  _globals['_CAPTUREMETHOD']._serialized_end=227
-  _globals['_CAPTUREMETHOD_VALUE']._serialized_start=161
-  _globals['_CAPTUREMETHOD_VALUE']._serialized_end=227
-  _globals['_PAYMENT']._serialized_start=230
-  _globals['_PAYMENT']._serialized_end=1212
-  _globals['_PAYMENT_METADATAENTRY']._serialized_start=1024
-  _globals['_PAYMENT_METADATAENTRY']._serialized_end=1071
-  _globals['_PAYMENT_STATUS']._serialized_start=1074
-  _globals['_PAYMENT_STATUS']._serialized_end=1212
-  _globals['_DECLINE']._serialized_start=1214
-  _globals['_DECLINE']._serialized_end=1272
-  _globals['_ATTEMPT']._serialized_start=1275
-  _globals['_ATTEMPT']._serialized_end=1813
-  _globals['_ATTEMPT_STATUS']._serialized_start=1700
-  _globals['_ATTEMPT_STATUS']._serialized_end=1813
-  _globals['_CARDCHECKS']._serialized_start=1816
-  _globals['_CARDCHECKS']._serialized_end=2074
-  _globals['_CARDCHECKS_RESULT']._serialized_start=2000
-  _globals['_CARDCHECKS_RESULT']._serialized_end=2074
-  _globals['_CAPTURE']._serialized_start=2077
-  _globals['_CAPTURE']._serialized_end=2400
-  _globals['_CAPTURE_STATUS']._serialized_start=2325
-  _globals['_CAPTURE_STATUS']._serialized_end=2400
-  _globals['_VOID']._serialized_start=2403
-  _globals['_VOID']._serialized_end=2689
-  _globals['_VOID_STATUS']._serialized_start=2325
-  _globals['_VOID_STATUS']._serialized_end=2400
-  _globals['_REFUND']._serialized_start=2692
-  _globals['_REFUND']._serialized_end=3130
-  _globals['_REFUND_STATUS']._serialized_start=2325
-  _globals['_REFUND_STATUS']._serialized_end=2400
+  _globals['_NEXTACTION_FIELDSENTRY']._loaded_options = None
+  _globals['_NEXTACTION_FIELDSENTRY']._serialized_options = b'8\001'
+  _globals['_CAPTUREMETHOD']._serialized_start=173
+  _globals['_CAPTUREMETHOD']._serialized_end=256
+  _globals['_CAPTUREMETHOD_VALUE']._serialized_start=190
+  _globals['_CAPTUREMETHOD_VALUE']._serialized_end=256
+  _globals['_EXEMPTION']._serialized_start=259
+  _globals['_EXEMPTION']._serialized_end=390
+  _globals['_EXEMPTION_VALUE']._serialized_start=272
+  _globals['_EXEMPTION_VALUE']._serialized_end=390
+  _globals['_STOREDCREDENTIAL']._serialized_start=393
+  _globals['_STOREDCREDENTIAL']._serialized_end=1001
+  _globals['_STOREDCREDENTIAL_INITIATOR']._serialized_start=718
+  _globals['_STOREDCREDENTIAL_INITIATOR']._serialized_end=784
+  _globals['_STOREDCREDENTIAL_CREDENTIALREASON']._serialized_start=787
+  _globals['_STOREDCREDENTIAL_CREDENTIALREASON']._serialized_end=1001
+  _globals['_THREEDSECURE']._serialized_start=1004
+  _globals['_THREEDSECURE']._serialized_end=1315
+  _globals['_THREEDSECURESUMMARY']._serialized_start=1317
+  _globals['_THREEDSECURESUMMARY']._serialized_end=1443
+  _globals['_PAYMENT']._serialized_start=1446
+  _globals['_PAYMENT']._serialized_end=2682
+  _globals['_PAYMENT_METADATAENTRY']._serialized_start=2480
+  _globals['_PAYMENT_METADATAENTRY']._serialized_end=2527
+  _globals['_PAYMENT_STATUS']._serialized_start=2530
+  _globals['_PAYMENT_STATUS']._serialized_end=2668
+  _globals['_NEXTACTION']._serialized_start=2685
+  _globals['_NEXTACTION']._serialized_end=3007
+  _globals['_NEXTACTION_FIELDSENTRY']._serialized_start=2886
+  _globals['_NEXTACTION_FIELDSENTRY']._serialized_end=2931
+  _globals['_NEXTACTION_KIND']._serialized_start=2933
+  _globals['_NEXTACTION_KIND']._serialized_end=3007
+  _globals['_DECLINE']._serialized_start=3009
+  _globals['_DECLINE']._serialized_end=3067
+  _globals['_ATTEMPT']._serialized_start=3070
+  _globals['_ATTEMPT']._serialized_end=3630
+  _globals['_ATTEMPT_STATUS']._serialized_start=3496
+  _globals['_ATTEMPT_STATUS']._serialized_end=3630
+  _globals['_CARDCHECKS']._serialized_start=3633
+  _globals['_CARDCHECKS']._serialized_end=3891
+  _globals['_CARDCHECKS_RESULT']._serialized_start=3817
+  _globals['_CARDCHECKS_RESULT']._serialized_end=3891
+  _globals['_CAPTURE']._serialized_start=3894
+  _globals['_CAPTURE']._serialized_end=4217
+  _globals['_CAPTURE_STATUS']._serialized_start=4142
+  _globals['_CAPTURE_STATUS']._serialized_end=4217
+  _globals['_VOID']._serialized_start=4220
+  _globals['_VOID']._serialized_end=4506
+  _globals['_VOID_STATUS']._serialized_start=4142
+  _globals['_VOID_STATUS']._serialized_end=4217
+  _globals['_REFUND']._serialized_start=4509
+  _globals['_REFUND']._serialized_end=4947
+  _globals['_REFUND_STATUS']._serialized_start=4142
+  _globals['_REFUND_STATUS']._serialized_end=4217
 # @@protoc_insertion_point(module_scope)

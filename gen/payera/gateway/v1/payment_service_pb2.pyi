@@ -16,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreatePaymentRequest(_message.Message):
-    __slots__ = ("amount", "token", "capture_method", "merchant_reference", "description", "metadata", "statement_descriptor", "store_card")
+    __slots__ = ("amount", "token", "capture_method", "merchant_reference", "description", "metadata", "statement_descriptor", "store_card", "stored_credential", "three_d_secure", "exemption", "return_url")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,10 @@ class CreatePaymentRequest(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_DESCRIPTOR_FIELD_NUMBER: _ClassVar[int]
     STORE_CARD_FIELD_NUMBER: _ClassVar[int]
+    STORED_CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
+    THREE_D_SECURE_FIELD_NUMBER: _ClassVar[int]
+    EXEMPTION_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URL_FIELD_NUMBER: _ClassVar[int]
     amount: _money_pb2.Money
     token: str
     capture_method: _payment_pb2.CaptureMethod.Value
@@ -40,7 +44,11 @@ class CreatePaymentRequest(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     statement_descriptor: str
     store_card: bool
-    def __init__(self, amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., token: _Optional[str] = ..., capture_method: _Optional[_Union[_payment_pb2.CaptureMethod.Value, str]] = ..., merchant_reference: _Optional[str] = ..., description: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., statement_descriptor: _Optional[str] = ..., store_card: _Optional[bool] = ...) -> None: ...
+    stored_credential: _payment_pb2.StoredCredential
+    three_d_secure: _payment_pb2.ThreeDSecure
+    exemption: _payment_pb2.Exemption.Value
+    return_url: str
+    def __init__(self, amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., token: _Optional[str] = ..., capture_method: _Optional[_Union[_payment_pb2.CaptureMethod.Value, str]] = ..., merchant_reference: _Optional[str] = ..., description: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., statement_descriptor: _Optional[str] = ..., store_card: _Optional[bool] = ..., stored_credential: _Optional[_Union[_payment_pb2.StoredCredential, _Mapping]] = ..., three_d_secure: _Optional[_Union[_payment_pb2.ThreeDSecure, _Mapping]] = ..., exemption: _Optional[_Union[_payment_pb2.Exemption.Value, str]] = ..., return_url: _Optional[str] = ...) -> None: ...
 
 class GetPaymentRequest(_message.Message):
     __slots__ = ("payment_id",)

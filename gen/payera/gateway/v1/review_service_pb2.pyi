@@ -16,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Review(_message.Message):
-    __slots__ = ("id", "kind", "cause", "version", "open", "open_time", "close_time", "payment_id", "merchant_id", "psp_account", "amount", "recorded_status", "psp_reference", "code", "raw_code", "create_time", "asks", "not_founds", "contradiction", "inquiries", "decisions", "payment")
+    __slots__ = ("id", "kind", "cause", "version", "open", "open_time", "close_time", "payment_id", "merchant_id", "psp_account", "amount", "recorded_status", "psp_reference", "code", "raw_code", "create_time", "asks", "not_founds", "contradiction", "inquiries", "decisions", "payment", "contradictions")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Review.Kind]
@@ -69,6 +69,7 @@ class Review(_message.Message):
     INQUIRIES_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_FIELD_NUMBER: _ClassVar[int]
+    CONTRADICTIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: Review.Kind
     cause: Review.Cause
@@ -91,10 +92,11 @@ class Review(_message.Message):
     inquiries: _containers.RepeatedCompositeFieldContainer[Inquiry]
     decisions: _containers.RepeatedCompositeFieldContainer[ReviewDecision]
     payment: _payment_pb2.Payment
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[Review.Kind, str]] = ..., cause: _Optional[_Union[Review.Cause, str]] = ..., version: _Optional[int] = ..., open: _Optional[bool] = ..., open_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., close_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., payment_id: _Optional[str] = ..., merchant_id: _Optional[str] = ..., psp_account: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., recorded_status: _Optional[str] = ..., psp_reference: _Optional[str] = ..., code: _Optional[str] = ..., raw_code: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., asks: _Optional[int] = ..., not_founds: _Optional[int] = ..., contradiction: _Optional[_Union[Contradiction, _Mapping]] = ..., inquiries: _Optional[_Iterable[_Union[Inquiry, _Mapping]]] = ..., decisions: _Optional[_Iterable[_Union[ReviewDecision, _Mapping]]] = ..., payment: _Optional[_Union[_payment_pb2.Payment, _Mapping]] = ...) -> None: ...
+    contradictions: _containers.RepeatedCompositeFieldContainer[Contradiction]
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[Review.Kind, str]] = ..., cause: _Optional[_Union[Review.Cause, str]] = ..., version: _Optional[int] = ..., open: _Optional[bool] = ..., open_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., close_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., payment_id: _Optional[str] = ..., merchant_id: _Optional[str] = ..., psp_account: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., recorded_status: _Optional[str] = ..., psp_reference: _Optional[str] = ..., code: _Optional[str] = ..., raw_code: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., asks: _Optional[int] = ..., not_founds: _Optional[int] = ..., contradiction: _Optional[_Union[Contradiction, _Mapping]] = ..., inquiries: _Optional[_Iterable[_Union[Inquiry, _Mapping]]] = ..., decisions: _Optional[_Iterable[_Union[ReviewDecision, _Mapping]]] = ..., payment: _Optional[_Union[_payment_pb2.Payment, _Mapping]] = ..., contradictions: _Optional[_Iterable[_Union[Contradiction, _Mapping]]] = ...) -> None: ...
 
 class Contradiction(_message.Message):
-    __slots__ = ("outcome", "code", "raw_code", "psp_reference", "amount", "currency", "reversal")
+    __slots__ = ("outcome", "code", "raw_code", "psp_reference", "amount", "currency", "reversal", "time")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     RAW_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +104,7 @@ class Contradiction(_message.Message):
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     REVERSAL_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     outcome: str
     code: str
     raw_code: str
@@ -109,7 +112,8 @@ class Contradiction(_message.Message):
     amount: int
     currency: str
     reversal: bool
-    def __init__(self, outcome: _Optional[str] = ..., code: _Optional[str] = ..., raw_code: _Optional[str] = ..., psp_reference: _Optional[str] = ..., amount: _Optional[int] = ..., currency: _Optional[str] = ..., reversal: _Optional[bool] = ...) -> None: ...
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, outcome: _Optional[str] = ..., code: _Optional[str] = ..., raw_code: _Optional[str] = ..., psp_reference: _Optional[str] = ..., amount: _Optional[int] = ..., currency: _Optional[str] = ..., reversal: _Optional[bool] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Inquiry(_message.Message):
     __slots__ = ("time", "outcome", "code", "raw_code", "psp_reference")

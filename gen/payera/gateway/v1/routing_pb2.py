@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from payera.gateway.v1 import payment_pb2 as payera_dot_gateway_dot_v1_dot_payment__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpayera/gateway/v1/routing.proto\x12\x11payera.gateway.v1\x1a\x1fpayera/gateway/v1/payment.proto\"\x92\x04\n\x0ePaymentRouting\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.payera.gateway.v1.Payment.Status\x12\x17\n\x0fruleset_version\x18\x03 \x01(\x05\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x14\n\x0cunheld_rules\x18\x05 \x03(\t\x12;\n\x08three_ds\x18\x06 \x01(\x0e\x32).payera.gateway.v1.PaymentRouting.ThreeDs\x12\x14\n\x0clist_version\x18\x07 \x01(\x05\x12\x18\n\x10learning_current\x18\x08 \x01(\x08\x12\x37\n\ncandidates\x18\t \x03(\x0b\x32#.payera.gateway.v1.RoutingCandidate\x12\x1b\n\x13\x63\x61ndidates_left_out\x18\n \x01(\x05\x12\x33\n\x08\x61ttempts\x18\x0b \x03(\x0b\x32!.payera.gateway.v1.RoutingAttempt\x12\x0f\n\x07stopped\x18\x0c \x01(\t\x12\x10\n\x08\x63omplete\x18\r \x01(\x08\x12\x10\n\x08\x63urrency\x18\x0e \x01(\t\"O\n\x07ThreeDs\x12\x18\n\x14THREE_DS_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPSP_DECIDES\x10\x01\x12\x0c\n\x08REQUIRED\x10\x02\x12\x0b\n\x07SKIPPED\x10\x03\"\xc0\x01\n\x10RoutingCandidate\x12\x13\n\x0bpsp_account\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x10\n\x08\x65ligible\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x19\n\x0c\x61pproval_ppm\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x03\x66\x65\x65\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08\x65xplored\x18\x07 \x01(\x08\x12\x0f\n\x07outcome\x18\x08 \x01(\tB\x0f\n\r_approval_ppmB\x06\n\x04_fee\"\xf0\x01\n\x0eRoutingAttempt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bpsp_account\x18\x02 \x01(\t\x12\x0c\n\x04rank\x18\x03 \x01(\x05\x12\x31\n\x06status\x18\x04 \x01(\x0e\x32!.payera.gateway.v1.Attempt.Status\x12+\n\x07\x64\x65\x63line\x18\x05 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12\x14\n\x0croute_reason\x18\x06 \x01(\t\x12\x39\n\x0bpassed_over\x18\x07 \x03(\x0b\x32$.payera.gateway.v1.PassedOverAccount\"L\n\x11PassedOverAccount\x12\x13\n\x0bpsp_account\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nattempt_id\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpayera/gateway/v1/routing.proto\x12\x11payera.gateway.v1\x1a\x1fpayera/gateway/v1/payment.proto\"\xc2\x04\n\x0ePaymentRouting\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.payera.gateway.v1.Payment.Status\x12\x17\n\x0fruleset_version\x18\x03 \x01(\x05\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x14\n\x0cunheld_rules\x18\x05 \x03(\t\x12;\n\x08three_ds\x18\x06 \x01(\x0e\x32).payera.gateway.v1.PaymentRouting.ThreeDs\x12\x14\n\x0clist_version\x18\x07 \x01(\x05\x12\x18\n\x10learning_current\x18\x08 \x01(\x08\x12\x37\n\ncandidates\x18\t \x03(\x0b\x32#.payera.gateway.v1.RoutingCandidate\x12\x1b\n\x13\x63\x61ndidates_left_out\x18\n \x01(\x05\x12\x33\n\x08\x61ttempts\x18\x0b \x03(\x0b\x32!.payera.gateway.v1.RoutingAttempt\x12\x0f\n\x07stopped\x18\x0c \x01(\t\x12\x10\n\x08\x63omplete\x18\r \x01(\x08\x12\x10\n\x08\x63urrency\x18\x0e \x01(\t\x12.\n\x05\x66\x61\x63ts\x18\x0f \x01(\x0b\x32\x1f.payera.gateway.v1.RoutingFacts\"O\n\x07ThreeDs\x12\x18\n\x14THREE_DS_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPSP_DECIDES\x10\x01\x12\x0c\n\x08REQUIRED\x10\x02\x12\x0b\n\x07SKIPPED\x10\x03\"\xd8\x01\n\x0cRoutingFacts\x12@\n\tinitiator\x18\x01 \x01(\x0e\x32-.payera.gateway.v1.StoredCredential.Initiator\x12>\n\x08three_ds\x18\x02 \x01(\x0e\x32,.payera.gateway.v1.RoutingFacts.ThreeDsState\"F\n\x0cThreeDsState\x12\x1e\n\x1aTHREE_DS_STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04NONE\x10\x01\x12\x0c\n\x08\x45XTERNAL\x10\x02\"\xc0\x01\n\x10RoutingCandidate\x12\x13\n\x0bpsp_account\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x10\n\x08\x65ligible\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x19\n\x0c\x61pproval_ppm\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x03\x66\x65\x65\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08\x65xplored\x18\x07 \x01(\x08\x12\x0f\n\x07outcome\x18\x08 \x01(\tB\x0f\n\r_approval_ppmB\x06\n\x04_fee\"\xf0\x01\n\x0eRoutingAttempt\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0bpsp_account\x18\x02 \x01(\t\x12\x0c\n\x04rank\x18\x03 \x01(\x05\x12\x31\n\x06status\x18\x04 \x01(\x0e\x32!.payera.gateway.v1.Attempt.Status\x12+\n\x07\x64\x65\x63line\x18\x05 \x01(\x0b\x32\x1a.payera.gateway.v1.Decline\x12\x14\n\x0croute_reason\x18\x06 \x01(\t\x12\x39\n\x0bpassed_over\x18\x07 \x03(\x0b\x32$.payera.gateway.v1.PassedOverAccount\"L\n\x11PassedOverAccount\x12\x13\n\x0bpsp_account\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nattempt_id\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'payera.gateway.v1.routing_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PAYMENTROUTING']._serialized_start=88
-  _globals['_PAYMENTROUTING']._serialized_end=618
-  _globals['_PAYMENTROUTING_THREEDS']._serialized_start=539
-  _globals['_PAYMENTROUTING_THREEDS']._serialized_end=618
-  _globals['_ROUTINGCANDIDATE']._serialized_start=621
-  _globals['_ROUTINGCANDIDATE']._serialized_end=813
-  _globals['_ROUTINGATTEMPT']._serialized_start=816
-  _globals['_ROUTINGATTEMPT']._serialized_end=1056
-  _globals['_PASSEDOVERACCOUNT']._serialized_start=1058
-  _globals['_PASSEDOVERACCOUNT']._serialized_end=1134
+  _globals['_PAYMENTROUTING']._serialized_end=666
+  _globals['_PAYMENTROUTING_THREEDS']._serialized_start=587
+  _globals['_PAYMENTROUTING_THREEDS']._serialized_end=666
+  _globals['_ROUTINGFACTS']._serialized_start=669
+  _globals['_ROUTINGFACTS']._serialized_end=885
+  _globals['_ROUTINGFACTS_THREEDSSTATE']._serialized_start=815
+  _globals['_ROUTINGFACTS_THREEDSSTATE']._serialized_end=885
+  _globals['_ROUTINGCANDIDATE']._serialized_start=888
+  _globals['_ROUTINGCANDIDATE']._serialized_end=1080
+  _globals['_ROUTINGATTEMPT']._serialized_start=1083
+  _globals['_ROUTINGATTEMPT']._serialized_end=1323
+  _globals['_PASSEDOVERACCOUNT']._serialized_start=1325
+  _globals['_PASSEDOVERACCOUNT']._serialized_end=1401
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PaymentRouting(_message.Message):
-    __slots__ = ("payment_id", "status", "ruleset_version", "rule", "unheld_rules", "three_ds", "list_version", "learning_current", "candidates", "candidates_left_out", "attempts", "stopped", "complete", "currency")
+    __slots__ = ("payment_id", "status", "ruleset_version", "rule", "unheld_rules", "three_ds", "list_version", "learning_current", "candidates", "candidates_left_out", "attempts", "stopped", "complete", "currency", "facts")
     class ThreeDs(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         THREE_DS_UNSPECIFIED: _ClassVar[PaymentRouting.ThreeDs]
@@ -34,6 +34,7 @@ class PaymentRouting(_message.Message):
     STOPPED_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
     payment_id: str
     status: _payment_pb2.Payment.Status
     ruleset_version: int
@@ -48,7 +49,24 @@ class PaymentRouting(_message.Message):
     stopped: str
     complete: bool
     currency: str
-    def __init__(self, payment_id: _Optional[str] = ..., status: _Optional[_Union[_payment_pb2.Payment.Status, str]] = ..., ruleset_version: _Optional[int] = ..., rule: _Optional[str] = ..., unheld_rules: _Optional[_Iterable[str]] = ..., three_ds: _Optional[_Union[PaymentRouting.ThreeDs, str]] = ..., list_version: _Optional[int] = ..., learning_current: _Optional[bool] = ..., candidates: _Optional[_Iterable[_Union[RoutingCandidate, _Mapping]]] = ..., candidates_left_out: _Optional[int] = ..., attempts: _Optional[_Iterable[_Union[RoutingAttempt, _Mapping]]] = ..., stopped: _Optional[str] = ..., complete: _Optional[bool] = ..., currency: _Optional[str] = ...) -> None: ...
+    facts: RoutingFacts
+    def __init__(self, payment_id: _Optional[str] = ..., status: _Optional[_Union[_payment_pb2.Payment.Status, str]] = ..., ruleset_version: _Optional[int] = ..., rule: _Optional[str] = ..., unheld_rules: _Optional[_Iterable[str]] = ..., three_ds: _Optional[_Union[PaymentRouting.ThreeDs, str]] = ..., list_version: _Optional[int] = ..., learning_current: _Optional[bool] = ..., candidates: _Optional[_Iterable[_Union[RoutingCandidate, _Mapping]]] = ..., candidates_left_out: _Optional[int] = ..., attempts: _Optional[_Iterable[_Union[RoutingAttempt, _Mapping]]] = ..., stopped: _Optional[str] = ..., complete: _Optional[bool] = ..., currency: _Optional[str] = ..., facts: _Optional[_Union[RoutingFacts, _Mapping]] = ...) -> None: ...
+
+class RoutingFacts(_message.Message):
+    __slots__ = ("initiator", "three_ds")
+    class ThreeDsState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        THREE_DS_STATE_UNSPECIFIED: _ClassVar[RoutingFacts.ThreeDsState]
+        NONE: _ClassVar[RoutingFacts.ThreeDsState]
+        EXTERNAL: _ClassVar[RoutingFacts.ThreeDsState]
+    THREE_DS_STATE_UNSPECIFIED: RoutingFacts.ThreeDsState
+    NONE: RoutingFacts.ThreeDsState
+    EXTERNAL: RoutingFacts.ThreeDsState
+    INITIATOR_FIELD_NUMBER: _ClassVar[int]
+    THREE_DS_FIELD_NUMBER: _ClassVar[int]
+    initiator: _payment_pb2.StoredCredential.Initiator
+    three_ds: RoutingFacts.ThreeDsState
+    def __init__(self, initiator: _Optional[_Union[_payment_pb2.StoredCredential.Initiator, str]] = ..., three_ds: _Optional[_Union[RoutingFacts.ThreeDsState, str]] = ...) -> None: ...
 
 class RoutingCandidate(_message.Message):
     __slots__ = ("psp_account", "rank", "eligible", "reason", "approval_ppm", "fee", "explored", "outcome")

@@ -28,7 +28,7 @@ from payera.options.v1 import options_pb2 as payera_dot_options_dot_v1_dot_optio
 from payera.types.v1 import money_pb2 as payera_dot_types_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'payera/history/v1/history_service.proto\x12\x11payera.history.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/options/v1/options.proto\x1a\x1bpayera/types/v1/money.proto\"\xe6\x01\n\x19ListRoutedPaymentsRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x36\n\nbegin_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x01\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"i\n\x1aListRoutedPaymentsResponse\x12\x32\n\x08payments\x18\x01 \x03(\x0b\x32 .payera.history.v1.RoutedPayment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd1\x03\n\rRoutedPayment\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12&\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x16.payera.types.v1.Money\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06method\x18\x04 \x01(\t\x12*\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32\x1c.payera.history.v1.CardFacts\x12@\n\x08metadata\x18\x06 \x03(\x0b\x32..payera.history.v1.RoutedPayment.MetadataEntry\x12\x15\n\rfirst_account\x18\x07 \x01(\t\x12\x39\n\x07outcome\x18\x08 \x01(\x0e\x32(.payera.history.v1.RoutedPayment.Outcome\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_APPROVED\x10\x01\x12\x18\n\x14OUTCOME_NOT_APPROVED\x10\x02\"P\n\tCardFacts\x12\r\n\x05\x62rand\x18\x01 \x01(\t\x12\x0b\n\x03\x62in\x18\x02 \x01(\t\x12\x0f\n\x07\x66unding\x18\x03 \x01(\t\x12\x16\n\x0eissuer_country\x18\x04 \x01(\t2\x96\x01\n\x0eHistoryService\x12\x83\x01\n\x12ListRoutedPayments\x12,.payera.history.v1.ListRoutedPaymentsRequest\x1a-.payera.history.v1.ListRoutedPaymentsResponse\"\x10\xca\xda\x18\x0c\n\nrouter_svcb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'payera/history/v1/history_service.proto\x12\x11payera.history.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpayera/options/v1/options.proto\x1a\x1bpayera/types/v1/money.proto\"\xe6\x01\n\x19ListRoutedPaymentsRequest\x12\x1e\n\x0bmerchant_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x36\n\nbegin_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x01\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"i\n\x1aListRoutedPaymentsResponse\x12\x32\n\x08payments\x18\x01 \x03(\x0b\x32 .payera.history.v1.RoutedPayment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf6\x05\n\rRoutedPayment\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12&\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x16.payera.types.v1.Money\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06method\x18\x04 \x01(\t\x12*\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32\x1c.payera.history.v1.CardFacts\x12@\n\x08metadata\x18\x06 \x03(\x0b\x32..payera.history.v1.RoutedPayment.MetadataEntry\x12\x15\n\rfirst_account\x18\x07 \x01(\t\x12\x39\n\x07outcome\x18\x08 \x01(\x0e\x32(.payera.history.v1.RoutedPayment.Outcome\x12=\n\tinitiator\x18\t \x01(\x0e\x32*.payera.history.v1.RoutedPayment.Initiator\x12?\n\x08three_ds\x18\n \x01(\x0e\x32-.payera.history.v1.RoutedPayment.ThreeDsState\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_APPROVED\x10\x01\x12\x18\n\x14OUTCOME_NOT_APPROVED\x10\x02\"V\n\tInitiator\x12\x19\n\x15INITIATOR_UNSPECIFIED\x10\x00\x12\x16\n\x12INITIATOR_CUSTOMER\x10\x01\x12\x16\n\x12INITIATOR_MERCHANT\x10\x02\"K\n\x0cThreeDsState\x12\x1e\n\x1aTHREE_DS_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17THREE_DS_STATE_EXTERNAL\x10\x01\"P\n\tCardFacts\x12\r\n\x05\x62rand\x18\x01 \x01(\t\x12\x0b\n\x03\x62in\x18\x02 \x01(\t\x12\x0f\n\x07\x66unding\x18\x03 \x01(\t\x12\x16\n\x0eissuer_country\x18\x04 \x01(\t2\x96\x01\n\x0eHistoryService\x12\x83\x01\n\x12ListRoutedPayments\x12,.payera.history.v1.ListRoutedPaymentsRequest\x1a-.payera.history.v1.ListRoutedPaymentsResponse\"\x10\xca\xda\x18\x0c\n\nrouter_svcb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,13 +54,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTROUTEDPAYMENTSRESPONSE']._serialized_start=419
   _globals['_LISTROUTEDPAYMENTSRESPONSE']._serialized_end=524
   _globals['_ROUTEDPAYMENT']._serialized_start=527
-  _globals['_ROUTEDPAYMENT']._serialized_end=992
-  _globals['_ROUTEDPAYMENT_METADATAENTRY']._serialized_start=861
-  _globals['_ROUTEDPAYMENT_METADATAENTRY']._serialized_end=908
-  _globals['_ROUTEDPAYMENT_OUTCOME']._serialized_start=910
-  _globals['_ROUTEDPAYMENT_OUTCOME']._serialized_end=992
-  _globals['_CARDFACTS']._serialized_start=994
-  _globals['_CARDFACTS']._serialized_end=1074
-  _globals['_HISTORYSERVICE']._serialized_start=1077
-  _globals['_HISTORYSERVICE']._serialized_end=1227
+  _globals['_ROUTEDPAYMENT']._serialized_end=1285
+  _globals['_ROUTEDPAYMENT_METADATAENTRY']._serialized_start=989
+  _globals['_ROUTEDPAYMENT_METADATAENTRY']._serialized_end=1036
+  _globals['_ROUTEDPAYMENT_OUTCOME']._serialized_start=1038
+  _globals['_ROUTEDPAYMENT_OUTCOME']._serialized_end=1120
+  _globals['_ROUTEDPAYMENT_INITIATOR']._serialized_start=1122
+  _globals['_ROUTEDPAYMENT_INITIATOR']._serialized_end=1208
+  _globals['_ROUTEDPAYMENT_THREEDSSTATE']._serialized_start=1210
+  _globals['_ROUTEDPAYMENT_THREEDSSTATE']._serialized_end=1285
+  _globals['_CARDFACTS']._serialized_start=1287
+  _globals['_CARDFACTS']._serialized_end=1367
+  _globals['_HISTORYSERVICE']._serialized_start=1370
+  _globals['_HISTORYSERVICE']._serialized_end=1520
 # @@protoc_insertion_point(module_scope)

@@ -36,7 +36,7 @@ class ListRoutedPaymentsResponse(_message.Message):
     def __init__(self, payments: _Optional[_Iterable[_Union[RoutedPayment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RoutedPayment(_message.Message):
-    __slots__ = ("payment_id", "amount", "create_time", "method", "card", "metadata", "first_account", "outcome")
+    __slots__ = ("payment_id", "amount", "create_time", "method", "card", "metadata", "first_account", "outcome", "initiator", "three_ds")
     class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         OUTCOME_UNSPECIFIED: _ClassVar[RoutedPayment.Outcome]
@@ -45,6 +45,20 @@ class RoutedPayment(_message.Message):
     OUTCOME_UNSPECIFIED: RoutedPayment.Outcome
     OUTCOME_APPROVED: RoutedPayment.Outcome
     OUTCOME_NOT_APPROVED: RoutedPayment.Outcome
+    class Initiator(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        INITIATOR_UNSPECIFIED: _ClassVar[RoutedPayment.Initiator]
+        INITIATOR_CUSTOMER: _ClassVar[RoutedPayment.Initiator]
+        INITIATOR_MERCHANT: _ClassVar[RoutedPayment.Initiator]
+    INITIATOR_UNSPECIFIED: RoutedPayment.Initiator
+    INITIATOR_CUSTOMER: RoutedPayment.Initiator
+    INITIATOR_MERCHANT: RoutedPayment.Initiator
+    class ThreeDsState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        THREE_DS_STATE_UNSPECIFIED: _ClassVar[RoutedPayment.ThreeDsState]
+        THREE_DS_STATE_EXTERNAL: _ClassVar[RoutedPayment.ThreeDsState]
+    THREE_DS_STATE_UNSPECIFIED: RoutedPayment.ThreeDsState
+    THREE_DS_STATE_EXTERNAL: RoutedPayment.ThreeDsState
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +74,8 @@ class RoutedPayment(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     FIRST_ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    INITIATOR_FIELD_NUMBER: _ClassVar[int]
+    THREE_DS_FIELD_NUMBER: _ClassVar[int]
     payment_id: str
     amount: _money_pb2.Money
     create_time: _timestamp_pb2.Timestamp
@@ -68,7 +84,9 @@ class RoutedPayment(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     first_account: str
     outcome: RoutedPayment.Outcome
-    def __init__(self, payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., method: _Optional[str] = ..., card: _Optional[_Union[CardFacts, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., first_account: _Optional[str] = ..., outcome: _Optional[_Union[RoutedPayment.Outcome, str]] = ...) -> None: ...
+    initiator: RoutedPayment.Initiator
+    three_ds: RoutedPayment.ThreeDsState
+    def __init__(self, payment_id: _Optional[str] = ..., amount: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., method: _Optional[str] = ..., card: _Optional[_Union[CardFacts, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., first_account: _Optional[str] = ..., outcome: _Optional[_Union[RoutedPayment.Outcome, str]] = ..., initiator: _Optional[_Union[RoutedPayment.Initiator, str]] = ..., three_ds: _Optional[_Union[RoutedPayment.ThreeDsState, str]] = ...) -> None: ...
 
 class CardFacts(_message.Message):
     __slots__ = ("brand", "bin", "funding", "issuer_country")

@@ -48,7 +48,6 @@ class HistoryServiceServicer:
 
     def ListRoutedPayments(self, request, context):
         """Lists a merchant's payments, newest first, with what the router knew of each and what came of it.
-        Who starts a payment and what was known of 3-D Secure is not told: no payment says so yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

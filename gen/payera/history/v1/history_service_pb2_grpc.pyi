@@ -34,9 +34,7 @@ class HistoryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> HistoryServiceAsyncStub: ...
     ListRoutedPayments: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.ListRoutedPaymentsRequest, _history_service_pb2.ListRoutedPaymentsResponse]
-    """Lists a merchant's payments, newest first, with what the router knew of each and what came of it.
-    Who starts a payment and what was known of 3-D Secure is not told: no payment says so yet.
-    """
+    """Lists a merchant's payments, newest first, with what the router knew of each and what came of it."""
 
 @_typing.type_check_only
 class HistoryServiceAsyncStub(HistoryServiceStub):
@@ -44,9 +42,7 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListRoutedPayments: _aio.UnaryUnaryMultiCallable[_history_service_pb2.ListRoutedPaymentsRequest, _history_service_pb2.ListRoutedPaymentsResponse]  # type: ignore[assignment]
-    """Lists a merchant's payments, newest first, with what the router knew of each and what came of it.
-    Who starts a payment and what was known of 3-D Secure is not told: no payment says so yet.
-    """
+    """Lists a merchant's payments, newest first, with what the router knew of each and what came of it."""
 
 class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells the router of payments that were made. Answered by the gateway, which owns them."""
@@ -57,8 +53,6 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _history_service_pb2.ListRoutedPaymentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_history_service_pb2.ListRoutedPaymentsResponse, _abc.Awaitable[_history_service_pb2.ListRoutedPaymentsResponse]]:
-        """Lists a merchant's payments, newest first, with what the router knew of each and what came of it.
-        Who starts a payment and what was known of 3-D Secure is not told: no payment says so yet.
-        """
+        """Lists a merchant's payments, newest first, with what the router knew of each and what came of it."""
 
 def add_HistoryServiceServicer_to_server(servicer: HistoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

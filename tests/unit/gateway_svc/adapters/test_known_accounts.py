@@ -9,10 +9,10 @@ import pytest
 from payera.connectors.v1 import connector_service_pb2 as messages
 
 from gateway_svc.adapters.connectors.capabilities import KnownAccounts
-from gateway_svc.domain.resolution import NO_ACCOUNT, NO_MEANS, Means
+from gateway_svc.domain.resolution import NO_ACCOUNT, NO_MEANS, Confirms, Means
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
-from tests.fakes.capabilities import capabilities_of
+from tests.fakes.capabilities import capabilities_of, paged
 
 FULL = Means(ask_by_reference=True, repeat_seconds=6 * 3600)
 
@@ -22,13 +22,14 @@ class Listing:
 
     def __init__(self) -> None:
         self.answer: messages.ListCapabilitiesResponse | None = capabilities_of(["psp_a"])
+        self.page_size = 100
         self.asked = 0
 
-    async def ListCapabilities(self, _request: Any, **_call: Any) -> messages.ListCapabilitiesResponse:  # noqa: N802
+    async def ListCapabilities(self, request: Any, **_call: Any) -> messages.ListCapabilitiesResponse:  # noqa: N802
         self.asked += 1
         if self.answer is None:
             raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
-        return self.answer
+        return paged(self.answer, request, self.page_size)
 
 
 @pytest.fixture
@@ -53,6 +54,12 @@ async def test_the_first_question_waits_for_the_list(known: KnownAccounts, listi
     assert await known.means("psp_a", "INCREMENT") == NO_MEANS
     assert await known.means("psp_z", "CAPTURE") == NO_ACCOUNT
     assert listing.asked == 1
+
+
+async def test_all_pages_of_the_list_are_read(known: KnownAccounts, listing: Listing) -> None:
+    listing.answer, listing.page_size = capabilities_of(f"psp_{letter}" for letter in "abcde"), 2
+    assert await known.means("psp_e", "CAPTURE") == FULL
+    assert (set(known.takes()), listing.asked) == ({f"psp_{letter}" for letter in "abcde"}, 3)
 
 
 async def test_nothing_is_planned_while_nothing_is_known(
@@ -97,6 +104,24 @@ async def test_an_old_list_is_renewed_beside_the_call_that_reads_it(
         pytest.fail("the list was not renewed")
 
 
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [
+        ({"answers_later": True, "webhook": True}, Confirms.WEBHOOK),
+        ({"answers_later": False, "webhook": True}, Confirms.ANSWER),
+        # Nothing would ever tell that it was done.
+        ({"answers_later": True, "webhook": False}, None),
+    ],
+)
+async def test_how_a_reversal_is_confirmed_is_known_of_authorizations_alone(
+    known: KnownAccounts, listing: Listing, capability: dict[str, bool], expected: Confirms | None
+) -> None:
+    assert listing.answer is not None
+    listing.answer.accounts[0].operation_capabilities.add(operation=messages.OPERATION_REVERSE, **capability)
+    assert (await known.means("psp_a", "AUTHORIZE")).reverse is expected
+    assert (await known.means("psp_a", "CAPTURE")).reverse is None
+
+
 async def test_what_accounts_take_is_told_in_the_cores_words(known: KnownAccounts, listing: Listing) -> None:
     assert listing.answer is not None
     entry = listing.answer.accounts[0]
@@ -113,3 +138,12 @@ async def test_what_accounts_take_is_told_in_the_cores_words(known: KnownAccount
         frozenset({"EUR"}),
     )
     assert takes.limits == {"EUR": (50, 99)}
+
+
+async def test_only_authorizations_are_cancelled_while_they_wait_for_the_shopper(
+    known: KnownAccounts, listing: Listing
+) -> None:
+    assert listing.answer is not None
+    listing.answer.accounts[0].features.extend(["cancel_challenge", "challenge"])
+    assert (await known.means("psp_a", "AUTHORIZE")).cancel
+    assert not (await known.means("psp_a", "VOID")).cancel

@@ -10,7 +10,7 @@ from gateway_svc.adapters.grpc.messages import api_key_message, merchant_message
 from gateway_svc.application.keep_tokens import token_to_keep
 from gateway_svc.application.views import payment_of
 from gateway_svc.domain.decline_messages import decline_message
-from gateway_svc.domain.outcome import Check, Checks, Outcome, OutcomeKind
+from gateway_svc.domain.outcome import Check, Checks, NextAction, Outcome, OutcomeKind
 from gateway_svc.domain.payment import ModificationKind
 from tests.fakes.gateway.peers import CARD
 from tests.unit.gateway_svc.application.rig import MERCHANT, TOKEN, Rig
@@ -202,3 +202,17 @@ async def test_what_network_and_issuer_said_is_shown(rig: Rig) -> None:
     assert attempt.checks.postal_code == checks.RESULT_UNSPECIFIED
     assert attempt.capture_before.seconds == 1_800_000_000
     assert not attempt.HasField("expected_by")
+
+
+async def test_what_the_shopper_must_do_is_shown_with_its_end(rig: Rig) -> None:
+    action = NextAction("REDIRECT", "https://psp.example/1", "POST", {"creq": "x"})
+    rig.connectors.outcomes = [Outcome(OutcomeKind.ACTION_REQUIRED, psp_reference="psp_3", next_action=action)]
+    view = (await rig.pay(return_url="https://shop.example/")).view
+    payment = payment_message(view)
+    assert (payment.status, payment.attempts[0].status) == (Payment.REQUIRES_ACTION, Attempt.ACTION_REQUIRED)
+    shown = payment.next_action
+    assert (shown.kind, shown.url, shown.method) == (payment_pb2.NextAction.REDIRECT, action.url, "POST")
+    assert dict(shown.fields) == {"creq": "x"}
+    assert shown.expire_time.ToMicroseconds() == view["next_action"]["expire_us"]
+    rig.connectors.outcomes = [Outcome(OutcomeKind.APPROVED, psp_reference="psp_1")]
+    assert not payment_message((await rig.pay()).view).HasField("next_action")

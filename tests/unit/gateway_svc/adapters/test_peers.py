@@ -27,8 +27,10 @@ from gateway_svc.domain.payment import (
     PaymentStatus,
     ThreeDsPreference,
 )
+from gateway_svc.domain.stored_credentials import CredentialReason, CredentialUse, Initiator, StoredCredential
+from gateway_svc.domain.three_ds import Cryptogram, Exemption, ThreeDsResult
 from mesh.channels import open_channel
-from mesh.identifiers import psp_idempotency_key
+from mesh.identifiers import new_id, psp_idempotency_key
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.fakes.gateway.peers import CARD
@@ -119,6 +121,53 @@ async def test_an_authorization_carries_token_merchant_and_its_own_key(
     )
 
 
+async def test_an_authorization_carries_agreement_authentication_and_exemption_and_a_repetition_the_same(
+    client: GrpcPspConnectors, script: ScriptedConnectors
+) -> None:
+    asked = replace(
+        PAYMENT,
+        stored_credential=StoredCredential(
+            Initiator.MERCHANT, CredentialReason.PARTIAL_SHIPMENT, "MCC1234AB", "0131", CredentialUse.SUBSEQUENT
+        ),
+        three_ds=ThreeDsResult("2.2.0", "C", "05", "ds-1", "Y", proven=True, cryptogram=Cryptogram("AAAA")),
+        exemption=Exemption.SECURE_CORPORATE,
+    )
+    for repetition in (False, True):
+        await client.authorize(asked, ATTEMPT, timeout_ms=5000, repetition=repetition)
+    first, second = (one.details for one in script.requests)
+    assert first == second
+    assert first == connectors_pb2.PaymentDetails(
+        stored_credential=connectors_pb2.StoredCredential(
+            initiator=connectors_pb2.INITIATOR_MERCHANT,
+            use=connectors_pb2.CREDENTIAL_USE_SUBSEQUENT,
+            reason=connectors_pb2.CREDENTIAL_REASON_PARTIAL_SHIPMENT,
+            network_transaction_id="MCC1234AB",
+            network_transaction_date="0131",
+        ),
+        three_ds=connectors_pb2.ThreeDsResult(
+            version="2.2.0",
+            eci="05",
+            cryptogram="AAAA",
+            ds_transaction_id="ds-1",
+            trans_status="C",
+            challenge_status="Y",
+        ),
+        exemption=connectors_pb2.EXEMPTION_SECURE_CORPORATE,
+    )
+
+
+@pytest.mark.parametrize("word", [*Initiator, *CredentialUse, *CredentialReason, *Exemption])
+def test_the_connectors_have_every_word_of_ours(word: Initiator | CredentialUse | CredentialReason | Exemption) -> None:
+    names = {
+        Initiator: ("INITIATOR", connectors_pb2.Initiator),
+        CredentialUse: ("CREDENTIAL_USE", connectors_pb2.CredentialUse),
+        CredentialReason: ("CREDENTIAL_REASON", connectors_pb2.CredentialReason),
+        Exemption: ("EXEMPTION", connectors_pb2.Exemption),
+    }
+    prefix, enumeration = next(value for kind, value in names.items() if isinstance(word, kind))
+    assert f"{prefix}_{word.value}" in enumeration.keys()  # noqa: SIM118 - an enumeration is no mapping
+
+
 @pytest.mark.parametrize("code_required", [False, True])
 async def test_an_authorization_says_whether_the_code_is_required(
     client: GrpcPspConnectors, script: ScriptedConnectors, *, code_required: bool
@@ -165,6 +214,24 @@ async def test_modifications_carry_what_each_kind_needs(client: GrpcPspConnector
         ),
         connectors_pb2.VoidRequest(**common, idempotency_key=keys[ModificationKind.VOID]),
         connectors_pb2.RefundRequest(**common, idempotency_key=keys[ModificationKind.REFUND], amount=amount),
+    ]
+
+
+async def test_each_reversal_of_an_attempt_has_a_key_of_its_own(identities: Path, script: ScriptedConnectors) -> None:
+    async with connectors_server(identities, script) as address:
+        async with channel_to(address, identities, identity="gateway_worker") as channel:
+            worker = GrpcPspConnectors(channel, connect_patience_ms=10_000)
+            for number in (1, 2):
+                outcome = await worker.reverse_attempt(ATTEMPT, number, timeout_ms=5000)
+                assert outcome == Outcome(OutcomeKind.APPROVED, psp_reference="psp_1")
+        async with channel_to(address, identities) as channel:
+            server = GrpcPspConnectors(channel, connect_patience_ms=10_000)
+            assert (await server.reverse_attempt(ATTEMPT, 3, timeout_ms=5000)).kind is OutcomeKind.NOT_SENT
+    assert script.requests == [
+        connectors_pb2.ReverseRequest(
+            account="psp_a", reference="pay_1_1", idempotency_key=psp_idempotency_key("pay_1_1", f"reverse{number}")
+        )
+        for number in (1, 2)
     ]
 
 
@@ -417,3 +484,29 @@ async def test_a_vault_that_is_away_is_unavailable(identities: Path) -> None:
             with pytest.raises(Refusal) as caught:
                 await call
             assert caught.value.reason is Reason.UNAVAILABLE
+
+
+async def test_a_cancelling_is_a_void_by_the_psps_reference_with_a_key_of_its_own(
+    client: GrpcPspConnectors, script: ScriptedConnectors
+) -> None:
+    waiting = replace(ATTEMPT, status=AttemptStatus.ACTION_REQUIRED, psp_reference="psp_7")
+    await client.cancel_attempt(waiting, 1, timeout_ms=5000)
+    await client.cancel_attempt(waiting, 2, timeout_ms=5000)
+    first, second = script.requests
+    assert first == connectors_pb2.VoidRequest(
+        account="psp_a",
+        reference="pay_1_1_c1",
+        idempotency_key=psp_idempotency_key("pay_1_1", "cancel_1"),
+        psp_reference="psp_7",
+    )
+    assert second.idempotency_key != first.idempotency_key
+    longest = replace(waiting, id=f"{new_id('pay')}_4")
+    await client.cancel_attempt(longest, 6, timeout_ms=5000)
+    assert len(script.requests[-1].reference) <= 40, "Stripe has room for no more"
+
+
+async def test_an_authorization_tells_where_the_shopper_comes_back_to(
+    client: GrpcPspConnectors, script: ScriptedConnectors
+) -> None:
+    await client.authorize(replace(PAYMENT, return_url="https://shop.example/"), ATTEMPT, timeout_ms=5000)
+    assert script.requests[0].details.return_url == "https://shop.example/"

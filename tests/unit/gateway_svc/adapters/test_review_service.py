@@ -96,6 +96,8 @@ async def test_a_contradiction_and_the_decision_about_it(desk: Desk) -> None:
     review = await desk.get(attempt_id)
     assert (review.version, review.cause) == (2, contract.Review.CONTRADICTION)
     assert (review.contradiction.outcome, review.contradiction.amount) == ("APPROVED", 7)
+    [said] = review.contradictions
+    assert (said.outcome, said.psp_reference, said.HasField("time")) == ("APPROVED", "psp_9", True)
     settled = await desk.resolve(attempt_id, version=2, action=contract.Review.CHARGED, psp_reference="psp_9")
     assert (settled.open, settled.recorded_status, settled.payment.status) == (
         False,

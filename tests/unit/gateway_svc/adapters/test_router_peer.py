@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from payera.router.v1 import router_service_pb2 as router_pb2
 from gateway_svc.adapters.router.router import GrpcRouter, decision_of
 from gateway_svc.application.ports import ToRoute
 from gateway_svc.domain.routing import RoutedAccount, RouteDecision, StepUp
+from gateway_svc.domain.stored_credentials import Initiator
+from gateway_svc.domain.three_ds import ThreeDsState
 from mesh.channels import open_channel
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
@@ -51,8 +54,20 @@ async def test_the_router_is_told_all_that_is_known_and_gives_its_whole_decision
     assert (request.merchant_id, request.payment_id, request.method) == ("mer_1", "pay_1", "card")
     assert (request.amount.value, request.amount.currency, request.card.brand) == (1050, "EUR", "visa")
     assert dict(request.metadata) == {"order": "17"}
-    assert request.initiator == router_pb2.INITIATOR_UNSPECIFIED
+    assert request.initiator == router_pb2.INITIATOR_CUSTOMER
     assert request.three_ds == router_pb2.THREE_DS_STATE_UNSPECIFIED
+
+
+async def test_the_router_is_told_who_starts_a_payment_and_that_the_shopper_was_authenticated(
+    identities: Path,
+) -> None:
+    router = ScriptedRouter([("psp_a", True, "first")])
+    payment = replace(PAYMENT, initiator=Initiator.MERCHANT, three_ds=ThreeDsState.EXTERNAL)
+    async with router_server(identities, router) as address, client_of(identities, address) as client:
+        await client.route(payment)
+    [request] = router.requests
+    assert request.initiator == router_pb2.INITIATOR_MERCHANT
+    assert request.three_ds == router_pb2.THREE_DS_STATE_EXTERNAL
 
 
 def test_scores_are_read_and_what_was_not_looked_at_is_not_zero() -> None:

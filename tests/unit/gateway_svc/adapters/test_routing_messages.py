@@ -11,6 +11,8 @@ from gateway_svc.domain.decline_messages import decline_message
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import AttemptStatus, PaymentStatus
 from gateway_svc.domain.routing import RoutedAccount, RouteDecision, StepUp
+from gateway_svc.domain.stored_credentials import CredentialReason, Initiator, StoredCredential
+from gateway_svc.domain.three_ds import ThreeDsResult
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
 from tests.unit.gateway_svc.application.rig import MERCHANT, Rig
@@ -117,6 +119,7 @@ async def test_a_cascade_is_explained_whole(rig: Rig) -> None:
         "stopped": "",
         "complete": True,
         "currency": "EUR",
+        "facts": {"initiator": "CUSTOMER", "three_ds": "NONE"},
     }
 
 
@@ -130,8 +133,16 @@ async def test_a_cascade_is_explained_whole(rig: Rig) -> None:
 )
 async def test_what_the_rule_says_of_3d_secure_is_shown(rig: Rig, step_up: StepUp, shown: int) -> None:
     rig.router.decision = RouteDecision(DECISION.candidates, step_up=step_up)
-    await rig.pay()
+    await rig.pay(return_url="https://shop.example/back")
     assert (await explained(rig)).three_ds == shown
+
+
+async def test_what_rules_were_told_is_shown(rig: Rig) -> None:
+    credential = StoredCredential(Initiator.MERCHANT, CredentialReason.RECURRING, "483297487231504")
+    await rig.pay(stored_credential=credential, three_ds=ThreeDsResult("2.2.0", "U", "07"))
+    facts = (await explained(rig)).facts
+    assert facts.initiator == payment_pb2.StoredCredential.MERCHANT
+    assert facts.three_ds == routing_pb2.RoutingFacts.EXTERNAL
 
 
 async def test_a_payment_from_before_decisions_were_recorded_shows_what_is_known(rig: Rig) -> None:

@@ -1,7 +1,7 @@
 """The gateway's use cases over fakes, with a clock that stands still unless told."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway_svc.application.budget import Timing
@@ -12,6 +12,8 @@ from gateway_svc.application.keep_tokens import KeepToken, TellAtOnce
 from gateway_svc.application.modify_payment import ModificationWish, ModifyPayment
 from gateway_svc.application.sections import CriticalSections
 from gateway_svc.domain.payment import CaptureMethod, ModificationKind
+from gateway_svc.domain.stored_credentials import StoredCredential
+from gateway_svc.domain.three_ds import ThreeDsResult
 from mesh.crashpoints import CrashPoints
 from mesh.identifiers import new_id
 from tests.fakes.gateway.payment_store import FakePaymentStore
@@ -72,10 +74,19 @@ class Rig:
         return MoneyCall(MERCHANT, key or new_id("key"), hashlib.sha256(body).digest(), self.clock.now + seconds)
 
     async def pay(
-        self, key: str = "", *, seconds: float = 15, manual: bool = False, store_card: bool = False
+        self,
+        key: str = "",
+        *,
+        seconds: float = 15,
+        manual: bool = False,
+        store_card: bool = False,
+        return_url: str = "",
+        stored_credential: StoredCredential | None = None,
+        three_ds: ThreeDsResult | None = None,
     ) -> Answer:
         method = CaptureMethod.MANUAL if manual else CaptureMethod.AUTOMATIC
-        wish = PaymentWish(1050, "EUR", TOKEN, capture_method=method, store_card=store_card)
+        wish = PaymentWish(1050, "EUR", TOKEN, capture_method=method, store_card=store_card, return_url=return_url)
+        wish = replace(wish, stored_credential=stored_credential, three_ds=three_ds)
         return await self.create.execute(self.call(key, seconds=seconds), wish)
 
     async def paid(self, *, manual: bool = False) -> str:

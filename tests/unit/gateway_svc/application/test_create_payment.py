@@ -219,7 +219,6 @@ async def test_a_definite_no_is_an_ordinary_answer(
         (Outcome(OutcomeKind.DECLINED, code="do_not_honor"), "DECLINED"),
         (Outcome(OutcomeKind.NOT_SENT, code="connectors_unavailable"), "NOT_SENT"),
         (Outcome(OutcomeKind.UNKNOWN), "UNKNOWN"),
-        (Outcome(OutcomeKind.ACTION_REQUIRED), "UNKNOWN"),
         (Outcome(OutcomeKind.NOT_FOUND), "UNKNOWN"),
     ],
 )

@@ -33,7 +33,8 @@ class Payments:
     def _view(self, number: int) -> dict[str, Any]:
         card = dict.fromkeys(("brand", "bin", "funding", "issuer_country"), "")
         view = {"id": str(number), "amount": 1, "currency": "EUR", "created_us": 1_000_000 - number}
-        return {**view, **card, "metadata": self.metadata, "first_account": "psp_a", "status": "VOIDED"}
+        facts = {"initiator": "CUSTOMER", "three_ds": "NONE"}
+        return {**view, **card, **facts, "metadata": self.metadata, "first_account": "psp_a", "status": "VOIDED"}
 
 
 async def sizes(history: Payments, page_size: int) -> list[int]:

@@ -134,7 +134,7 @@ async def test_what_the_rule_says_of_3d_secure_is_recorded_with_the_payment(
     rig: Rig, step_up: StepUp, preference: str
 ) -> None:
     rig.router.decision = ranked(["psp_a"], step_up=step_up)
-    view = (await rig.pay()).view
+    view = (await rig.pay(return_url="https://shop.example/back")).view
     assert view["three_ds_preference"] == preference
     assert (await recorded(rig)).step_up is step_up
     assert view["token"] == TOKEN

@@ -19,7 +19,7 @@ from gateway_svc.domain.payment import (
     Payment,
     PaymentStatus,
 )
-from gateway_svc.domain.resolution import Means
+from gateway_svc.domain.resolution import Confirms, Means
 
 OPEN = (AttemptStatus.SENDING, AttemptStatus.UNKNOWN, AttemptStatus.PENDING)
 ASKED_BY_REFERENCE = Means(ask_by_reference=True, repeat_seconds=6 * 3600)
@@ -39,6 +39,7 @@ all_means = st.builds(
     ask_by_payment=st.booleans(),
     repeat_seconds=st.sampled_from((0, 300, 6 * 3600, 86_400, 45 * 86_400)),
     webhook=st.booleans(),
+    reverse=st.sampled_from((None, *Confirms)),
 )
 references = st.sampled_from(("", "psp_1"))
 outcomes = st.builds(

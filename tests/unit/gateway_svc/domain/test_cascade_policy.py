@@ -94,6 +94,7 @@ def test_two_rows_about_one_word_from_one_day_on_are_refused() -> None:
 def test_visas_category_1_stops_for_ever_whatever_the_psp_made_of_it(network_code: str) -> None:
     row = row_for(Decline("do_not_honor", network_code, "", "visa"), AFTER_OCTOBER_2026)
     assert (row.visa_category, row.never_again, row.follows) == (1, True, (Follow.STOP,))
+    assert row.merchant_only is network_code.startswith("R")
     assert not may_cascade([Decline("issuer_unavailable", network_code, "", "visa")], AFTER_OCTOBER_2026)
 
 
@@ -101,6 +102,7 @@ def test_visas_category_1_stops_for_ever_whatever_the_psp_made_of_it(network_cod
 def test_mastercards_last_advice_stops_for_ever_whatever_else_was_said(advice_code: str) -> None:
     row = row_for(Decline("issuer_unavailable", "91", advice_code, "mastercard"), AFTER_OCTOBER_2026)
     assert (row.never_again, row.follows) == (True, (Follow.STOP,))
+    assert row.merchant_only is (advice_code == "21")
     # It is Mastercard's word: of another brand it says nothing.
     assert follows("issuer_unavailable", "91", advice_code, "visa") == {Follow.RETRY, Follow.CASCADE}
 

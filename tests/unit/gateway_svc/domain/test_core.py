@@ -20,12 +20,15 @@ from gateway_svc.domain.core import (
     NOBODY_KNOWS,
     OPEN_ATTEMPTS,
     OPEN_MODIFICATIONS,
+    OPEN_PAYMENTS,
     AskAttempt,
     AwaitAttempt,
+    CancelAttempt,
     Done,
     Doubt,
     DoubtAttempt,
     RepeatAttempt,
+    ReverseAttempt,
     ReviewAttempt,
     StartAttempt,
     judge_attempt,
@@ -98,6 +101,7 @@ def test_only_a_definite_answer_ends_an_attempt(before: Payment, outcome: Outcom
         OutcomeKind.APPROVED: AttemptStatus.APPROVED,
         OutcomeKind.DECLINED: AttemptStatus.DECLINED,
         OutcomeKind.NOT_SENT: AttemptStatus.NOT_SENT,
+        OutcomeKind.ACTION_REQUIRED: AttemptStatus.ACTION_REQUIRED,
     }.get(outcome.kind, unsure)
     if outcome.kind is OutcomeKind.NOT_SENT and (not first_call or last.status is AttemptStatus.UNKNOWN):
         expected = unsure
@@ -115,8 +119,9 @@ def test_an_unknown_attempt_keeps_its_payment_open_and_never_cascades(
     if after.attempts[-1].status in OPEN_ATTEMPTS:
         assert after.status is PaymentStatus.PROCESSING
         step = next_step(after, means)
-        assert isinstance(step, AskAttempt | DoubtAttempt | RepeatAttempt | AwaitAttempt | ReviewAttempt)
-        if after.attempts[-1].status is AttemptStatus.PENDING:
+        asking = AskAttempt | DoubtAttempt | RepeatAttempt | AwaitAttempt
+        assert isinstance(step, asking | ReverseAttempt | CancelAttempt | ReviewAttempt)
+        if after.attempts[-1].status in {AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}:
             assert not isinstance(step, RepeatAttempt)
 
 
@@ -197,7 +202,7 @@ def test_no_attempt_is_repeated_once_its_key_may_be_forgotten(before: Payment, m
 @given(means=all_means, before=open_payments(), status=st.sampled_from(PaymentStatus))
 def test_what_is_final_or_under_review_is_left_alone(before: Payment, means: Means, status: PaymentStatus) -> None:
     assert next_step(replace(before, under_review=True), means) == Done()
-    if status is not PaymentStatus.PROCESSING:
+    if status not in OPEN_PAYMENTS:
         assert next_step(replace(before, status=status), means) == Done()
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_svc.domain.payment import ReversalStatus
 from gateway_svc.domain.resolution import (
     ASK_DELAYS_MS,
     NO_ACCOUNT,
@@ -14,12 +15,17 @@ from gateway_svc.domain.resolution import (
     PENDING_EXPECTED_SECONDS,
     PENDING_GRACE_SECONDS,
     PENDING_PATIENCE_SECONDS,
+    REVERSAL_GRACE_SECONDS,
+    REVERSALS_MAX,
+    REVERSE_DELAYS_MS,
     UNKNOWN_PATIENCE_SECONDS,
     Ask,
     Await,
+    Confirms,
     Means,
     Repeat,
     Resolution,
+    Reverse,
     Review,
     Situation,
     next_resolution,
@@ -39,6 +45,9 @@ situations = st.builds(
     expected_age_seconds=st.sampled_from((0, 60, 86_400, 90 * 86_400)),
     psp_reference=st.sampled_from(("", "psp_1")),
     payment_psp_reference=st.sampled_from(("", "psp_9")),
+    reversals=st.integers(0, REVERSALS_MAX),
+    reversal=st.sampled_from(ReversalStatus),
+    reversal_age_seconds=st.integers(0, 40 * 86_400),
 )
 
 
@@ -79,8 +88,12 @@ def test_every_wait_is_bounded(situation: Situation, means: Means) -> None:
         assert 0 < step.delay_ms <= 86_400_000
         situation = replace(
             situation,
-            asks=situation.asks + isinstance(step, Ask | Repeat),
+            asks=situation.asks + isinstance(step, Ask | Repeat | Reverse),
             age_seconds=situation.age_seconds + step.delay_ms // 1000 + 1,
+            reversals=situation.reversals + isinstance(step, Reverse),
+            reversal_age_seconds=0
+            if isinstance(step, Reverse)
+            else situation.reversal_age_seconds + step.delay_ms // 1000 + 1,
         )
     assert next_resolution(situation, means) == Review()
 
@@ -88,8 +101,11 @@ def test_every_wait_is_bounded(situation: Situation, means: Means) -> None:
 @given(situation=situations, means=all_means)
 def test_nothing_waits_for_a_webhook_that_never_comes(situation: Situation, means: Means) -> None:
     if isinstance(next_resolution(situation, means), Await):
-        assert means.webhook
+        reversed_too = not situation.acknowledged and means.reverse is Confirms.WEBHOOK
+        assert means.webhook or reversed_too
         patience = PENDING_PATIENCE_SECONDS if situation.acknowledged else UNKNOWN_PATIENCE_SECONDS
+        if situation.reversals:
+            patience += REVERSAL_GRACE_SECONDS
         assert situation.age_seconds < patience
 
 
@@ -141,6 +157,71 @@ def test_the_delay_counts_against_the_window(asks: int, age_seconds: int, expect
 )
 def test_what_follows_from_what_a_psp_can_do(situation: Situation, means: Means, expected: Resolution) -> None:
     assert next_resolution(situation, means) == expected
+
+
+REVERSIBLE = Means(webhook=True, reverse=Confirms.WEBHOOK)
+REVERSIBLE_AT_ONCE = Means(reverse=Confirms.ANSWER)
+SENT, ACKNOWLEDGED, REFUSED = ReversalStatus.SENT, ReversalStatus.ACKNOWLEDGED, ReversalStatus.REFUSED
+LATE = UNKNOWN_PATIENCE_SECONDS + 900
+
+
+def reversed_as(status: ReversalStatus, age_seconds: int, reversal_age_seconds: int, reversals: int = 1) -> Situation:
+    """Give a situation after so many reversals, the last one so long ago."""
+    return Situation(
+        11,
+        0,
+        age_seconds,
+        reversals=reversals,
+        reversal=status,
+        reversal_age_seconds=reversal_age_seconds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("situation", "means", "expected"),
+    [
+        # Not before asking and repeating are over.
+        (Situation(0, 0, 0), replace(REVERSIBLE, repeat_seconds=86_400), Repeat(200)),
+        (Situation(10, 0, 90), replace(REVERSIBLE, ask_by_reference=True), Ask(86_400_000)),
+        (Situation(11, 0, 90_000), replace(REVERSIBLE, repeat_seconds=7 * 86_400), Reverse(900_000)),
+        (Situation(11, 5, 90_000), replace(REVERSIBLE, ask_by_reference=True), Reverse(900_000)),
+        (Situation(0, 0, 0), REVERSIBLE, Reverse(900_000)),
+        (Situation(0, 0, 0), REVERSIBLE_AT_ONCE, Reverse(900_000)),
+        # What the PSP has acknowledged nobody doubts.
+        (Situation(0, 0, 5, acknowledged=True), REVERSIBLE, Await(5_000)),
+        # Never repeated any more.
+        (replace(reversed_as(SENT, 60, 1), asks=0), replace(REVERSIBLE, repeat_seconds=86_400), Reverse(900_000)),
+        # One that is not answered is sent again, ever more rarely.
+        (reversed_as(SENT, 2_000, 1), REVERSIBLE, Reverse(900_000)),
+        (reversed_as(SENT, 9_000, 1, reversals=4), REVERSIBLE, Reverse(86_400_000)),
+        (reversed_as(SENT, 9_000, 1, reversals=5), REVERSIBLE, Await(9_000_000)),
+        # One that is answered waits for the webhook, as long as anything unknown does; then it is sent once more.
+        (reversed_as(ACKNOWLEDGED, 2_000, 60), REVERSIBLE, Await(2_000_000)),
+        (reversed_as(REFUSED, 2_000, 60), REVERSIBLE, Await(2_000_000)),
+        (reversed_as(REFUSED, LATE, 200_000), REVERSIBLE, Reverse(900_000)),
+        (reversed_as(ACKNOWLEDGED, LATE, 200_000), REVERSIBLE, Reverse(900_000)),
+        (reversed_as(ACKNOWLEDGED, LATE, 800, reversals=2), REVERSIBLE, Await(21_600_000)),
+        (reversed_as(REFUSED, LATE, 800, reversals=2), REVERSIBLE, Review()),
+        (reversed_as(ACKNOWLEDGED, LATE + REVERSAL_GRACE_SECONDS, 86_400, reversals=2), REVERSIBLE, Review()),
+        # Where the answer tells, there is nothing else to wait for.
+        (reversed_as(REFUSED, 2_000, 60), REVERSIBLE_AT_ONCE, Review()),
+        (reversed_as(SENT, 2_000, 60), REVERSIBLE_AT_ONCE, Reverse(900_000)),
+        (reversed_as(SENT, 2_000, 60, reversals=5), REVERSIBLE_AT_ONCE, Review()),
+    ],
+)
+def test_what_nobody_can_tell_is_taken_back(situation: Situation, means: Means, expected: Resolution) -> None:
+    assert next_resolution(situation, means) == expected
+
+
+@given(situation=situations, means=all_means)
+def test_what_may_have_been_reversed_is_never_repeated(situation: Situation, means: Means) -> None:
+    step = next_resolution(situation, means)
+    assert not (isinstance(step, Repeat) and situation.reversals)
+    if isinstance(step, Reverse):
+        assert means.reverse is not None
+        assert step.delay_ms >= REVERSE_DELAYS_MS[0]
+        assert situation.reversals < REVERSALS_MAX
+        assert not situation.acknowledged
 
 
 def test_a_memory_of_a_few_minutes_is_none() -> None:

@@ -65,6 +65,16 @@ def test_payment_and_attempt_are_carried_over() -> None:
     assert not decoded.HasField("modification")
 
 
+def test_who_started_it_and_how_the_shopper_was_authenticated_is_told() -> None:
+    plain = {"payment": view(), "attempt": None, "modification": None}
+    told = contract.PaymentEvent.FromString(message_of(event(1, data=plain)).value).payment
+    assert (told.initiator, told.credential_reason, told.eci) == ("CUSTOMER", "", "")
+    credential = {"initiator": "MERCHANT", "reason": "RECURRING", "use": "SUBSEQUENT"}
+    known = {"payment": view(stored_credential=credential, three_ds={"version": "2.2.0", "eci": "05"})}
+    told = contract.PaymentEvent.FromString(message_of(event(1, data=plain | known)).value).payment
+    assert (told.initiator, told.credential_reason, told.eci) == ("MERCHANT", "RECURRING", "05")
+
+
 def test_everything_that_may_be_shown_of_the_card_is_carried_over() -> None:
     more = {"networks": ["visa", "cartes_bancaires"], "funding": "debit", "issuer_country": "FR"}
     for known, shown in ((more, more), ({}, {"funding": "unknown"})):
