@@ -19,7 +19,7 @@ from psp_connectors.domain.details import (
 )
 from psp_connectors.domain.http import HttpResponse
 from psp_connectors.domain.operations import Operation, OperationKind, Sync
-from psp_connectors.domain.outcomes import Check
+from psp_connectors.domain.outcomes import Check, OutcomeKind
 from tests.fakes.connectors.checkout import (
     CHANNEL,
     PAYMENT,
@@ -143,8 +143,12 @@ def test_nothing_can_be_asked_by_our_reference_alone() -> None:
         with pytest.raises(Unsendable):
             CHECKOUT.build(sync(kind), checkout_account())
     unknown_payment = Sync(kind=OperationKind.CAPTURE, reference="cap_1", amount=None, psp_reference="act_1")
-    with pytest.raises(Unsendable):
-        CHECKOUT.build(unknown_payment, checkout_account())
+    reversal = Sync(kind=OperationKind.REVERSE, reference="pay_1_1", amount=None, payment_psp_reference=PAYMENT)
+    for question in (unknown_payment, reversal):
+        with pytest.raises(Unsendable):
+            CHECKOUT.build(question, checkout_account())
+    answer = HttpResponse(status=200, headers={}, body=b'[{"id": "act_1", "reference": "pay_1_1"}]')
+    assert CHECKOUT.parse(reversal, answer).kind is not OutcomeKind.APPROVED
 
 
 def test_capabilities_say_how_each_operation_is_settled() -> None:

@@ -169,7 +169,7 @@ def _missing(operation: Sync, actions: Sequence[Mapping[str, Any]]) -> Outcome:
 
 
 def _is_asked_for(operation: Sync, action: Mapping[str, Any]) -> bool:
-    if action.get("type") != _TYPES[operation.kind]:
+    if operation.kind not in _TYPES or action.get("type") != _TYPES[operation.kind]:
         return False
     if operation.psp_reference and action.get("id") == operation.psp_reference:
         return True

@@ -124,6 +124,8 @@ def payment_url(account: Account, psp_reference: str) -> str:
 def _question(operation: Sync, account: Account) -> HttpRequest:
     is_payment = operation.kind in {OperationKind.AUTHORIZE, OperationKind.VERIFY}
     payment = operation.payment_psp_reference or (operation.psp_reference if is_payment else "")
+    if operation.kind is OperationKind.REVERSE:
+        raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "the PSP releases a payment by its own id only")
     if not payment:
         raise Unsendable(CallCode.OPERATION_NOT_SUPPORTED, "the PSP can be asked by its own id of the payment only")
     url = payment_url(account, payment)

@@ -168,6 +168,7 @@ def questions() -> dict[str, Sync]:
             payment_psp_reference=PAYMENT,
         )
         for kind in OperationKind
+        if kind is not OperationKind.REVERSE
     }
 
 
