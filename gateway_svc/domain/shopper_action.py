@@ -17,8 +17,9 @@ SHOPPER_SECONDS: Final = 1800
 
 SHOPPER_SECONDS_MAX: Final = 86_400
 
-# Waits before each ask while the shopper acts; the last one is repeated. Mostly a webhook is quicker.
-ACTING_ASK_DELAYS_MS: Final = (5_000, 10_000, 15_000, 30_000, 60_000)
+# Waits before each ask while the shopper acts; the last one is repeated. Mostly a webhook is quicker. A shopper who is
+# back at the shop waits for this, so that it is short while most are back, and long for those who hardly will be.
+ACTING_ASK_DELAYS_MS: Final = (*(5_000,) * 8, *(10_000,) * 8, *(30_000,) * 4, *(60_000,) * 26, 1_800_000)
 
 # Waits before each ask afterwards: the first right after the shopper's time and after each cancelling.
 LATE_ASK_DELAYS_MS: Final = (1_000, 2_000, 5_000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000)

@@ -25,8 +25,10 @@ from gateway_svc.domain.shopper_action import (
     CANCEL_DELAYS_MS,
     LATE_PATIENCE_SECONDS,
     SHOPPER_SECONDS,
+    SHOPPER_SECONDS_MAX,
     cancel_status_of,
 )
+from gateway_svc.workflows.limits import STEPS_MAX
 from tests.unit.gateway_svc.domain.payments import all_means, attempt, outcomes, payment
 
 WAITING = AttemptStatus.ACTION_REQUIRED
@@ -257,7 +259,7 @@ class Stage:
 
 def play(stage: Stage, networks: list[str]) -> str:
     """Play a stage to its end; gives DONE or REVIEW."""
-    for turn in range(100):
+    for turn in range(STEPS_MAX):
         network = networks[turn % len(networks)]
         stage.happen(network)
         step = next_step(stage.payment, stage.means)
@@ -266,6 +268,18 @@ def play(stage: Stage, networks: list[str]) -> str:
             return "DONE" if isinstance(step, Done) else "REVIEW"
         stage.carry_out(step, network)
     raise AssertionError(f"one run of a workflow does not carry it out: {stage.steps[-5:]}")
+
+
+def test_one_run_of_a_workflow_waits_for_a_shopper_as_long_as_may_be_set() -> None:
+    started = payment(attempt(1, AttemptStatus.UNKNOWN, psp_reference="psp_1"), return_url=RETURN_URL, accounts=1)
+    stage = Stage(
+        replace(started, action_left_seconds=SHOPPER_SECONDS_MAX), ASKED, pays=True, acts_at=10**6, lands_after=1
+    )
+    stage.record(WAITS)
+
+    assert play(stage, ["unanswered"]) == "REVIEW"
+    # One attempt of the four that a payment may have.
+    assert len(stage.steps) < STEPS_MAX / 4
 
 
 @settings(max_examples=300)
