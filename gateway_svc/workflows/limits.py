@@ -26,8 +26,8 @@ ADVANCE_RETRY: Final = RetryPolicy(
 # A longer wait between retries is a timer in the server, not a workflow task held open.
 LOCAL_RETRY_THRESHOLD: Final = timedelta(seconds=3)
 
-# The core allows 4 attempts, each with 11 asks, or with some 120 steps where it waits for the shopper; more than this can
-# only be a fault of ours.
+# The core allows 4 attempts, each with 11 asks, or with some 120 steps where it waits for the shopper; more than this
+# can only be a fault of ours.
 STEPS_MAX: Final = 500
 
 # A worker that died with a step in hand is noticed after this long.
