@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from devstack.configuration import Configuration, load_configuration
 from devstack.demo.chapters import Exchange, Merchant, chapters
+from devstack.demo.psps import play_psps
+from devstack.demo.showing import Style, lines_of
 from devstack.errors import StackError
 from devstack.events import read_events
 from devstack.names import PortName
@@ -18,16 +19,6 @@ from devstack.seed import remembered_merchant
 
 EVENT_SECONDS: Final = 20.0
 EVENTS_MAX: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How things look at the terminal."""
-
-    heading: Callable[[str], str] = lambda text: click.style(text, bold=True)
-    faint: Callable[[str], str] = lambda text: click.style(text, dim=True)
-    good: Callable[[str], str] = lambda text: click.style(text, fg="green")
-    bad: Callable[[str], str] = lambda text: click.style(text, fg="yellow")
 
 
 def play(configuration: Configuration, echo: Callable[[str], None]) -> None:
@@ -67,33 +58,6 @@ def events_of(configuration: Configuration, payment_id: str, last_event: str) ->
         time.sleep(0.2)
 
 
-def lines_of(exchange: Exchange, style: Style) -> list[str]:
-    """Return what is worth seeing of one call."""
-    body, answer = exchange.body, exchange.answer.body
-    sent = ", ".join(f"{name} {_short(value)}" for name, value in body.items())
-    lines = [f"   {exchange.request}  {sent}"]
-    status = str(answer.get("status", exchange.answer.reason))
-    paint = style.bad if status in {"DECLINED", "FAILED", "PROCESSING"} else style.good
-    lines.append(
-        f"   -> {exchange.answer.status} {paint(status)} in {exchange.seconds * 1000:.0f} ms  {answer.get('id', '')}"
-    )
-    for attempt in answer.get("attempts", []):
-        code = (attempt.get("decline") or {}).get("code", "")
-        lines.append(f"      attempt at {attempt['psp_account']}: {attempt['status']} {code}".rstrip())
-    if answer.get("decline"):
-        lines.append(f"      {answer['decline']['code']}: {answer['decline']['message']}")
-    if "amount_captured" in answer:
-        amounts = ("authorized", "captured", "refunded", "capturable", "refundable")
-        lines.append("      " + ", ".join(f"{name} {answer[f'amount_{name}']}" for name in amounts))
-    return lines
-
-
-def _short(value: Any) -> str:  # noqa: ANN401 - JSON
-    if isinstance(value, dict) and "currency" in value:
-        return f"{value['value']} {value['currency']}"
-    return str(value)
-
-
 @click.group(invoke_without_command=True)
 @click.pass_context
 def demo(ctx: click.Context) -> None:
@@ -110,8 +74,6 @@ def demo(ctx: click.Context) -> None:
 @click.pass_obj
 def demo_psps(home: Path | None, whole: bool) -> None:
     """Show a payment at each PSP's wire API, as it goes over the wire, and a cascade between two of them."""
-    from devstack.demo.psps import play_psps
-
     configuration = load_configuration(home, create=False)
     click.echo(f"Payera at {configuration.rest_url}, the PSPs' wire APIs spoken by the sandbox of this stack")
     play_psps(configuration, Style(), click.echo, whole=whole)

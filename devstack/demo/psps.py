@@ -4,19 +4,17 @@ import http
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from devstack.configuration import Configuration
 from devstack.demo.chapters import APPROVED_CARD, Exchange, Merchant
+from devstack.demo.showing import Style, lines_of
 from devstack.demo.wire import wire_lines
 from devstack.errors import StackError
 from devstack.names import PSP_ACCOUNT_PORTS, PSP_DIALECTS
 from devstack.rest import Rest
 from devstack.sandbox.magic import ACCOUNT_STEP, FIRST_AMOUNT
 from devstack.seed import merchant_at, remembered_merchant
-
-if TYPE_CHECKING:
-    from devstack.demo.cli import Style
 
 AMOUNT: Final = 1050
 #: Network code 91, issuer unavailable: a decline that another PSP may turn into an approval.
@@ -61,7 +59,7 @@ class Stage:
     configuration: Configuration
     operator_key: str
     sandbox: Sandbox
-    style: "Style"
+    style: Style
     echo: Callable[[str], None]
     whole: bool
 
@@ -84,8 +82,6 @@ class Stage:
             raise StackError(message, "see why: payera logs gateway, payera logs connectors")
 
     def _merchant(self, title: str, accounts: tuple[str, ...]) -> Merchant:
-        from devstack.demo.cli import lines_of
-
         def show(exchange: Exchange) -> None:
             for line in lines_of(exchange, self.style):
                 self.echo(line)
@@ -105,7 +101,7 @@ class Stage:
         return current
 
 
-def play_psps(configuration: Configuration, style: "Style", echo: Callable[[str], None], *, whole: bool) -> None:
+def play_psps(configuration: Configuration, style: Style, echo: Callable[[str], None], *, whole: bool) -> None:
     """Play a payment at each PSP and a cascade; raise StackError when an answer is not what the story wants."""
     from devstack.sandbox.dialects.registry import dialect
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from devstack.sandbox.dialects.contract import AccountNeed, Dialect
+from devstack.sandbox.account_needs import AccountNeed
+from devstack.sandbox.dialects.contract import Dialect
 from devstack.sandbox.dialects.registry import NAMES, OWN, dialect
 from devstack.sandbox.faults import DEFAULT_DELAY_MS, NEVER_MS, FaultMode
 from devstack.sandbox.magic import (

@@ -2,15 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 
+from devstack.sandbox.account_needs import AccountNeeds
 from mesh.settings import SettingsError
-
-if TYPE_CHECKING:
-    from devstack.sandbox.dialects.contract import AccountNeeds
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +67,7 @@ def load_accounts(path: Path) -> list[AccountEntry]:
     return entries
 
 
-def completed(entry: AccountEntry, needs: "AccountNeeds") -> AccountEntry:
+def completed(entry: AccountEntry, needs: AccountNeeds) -> AccountEntry:
     """Give an account with the defaults of its dialect.
 
     Raises SettingsError for one that lacks or has too much, or whose webhooks could not be signed or sent.

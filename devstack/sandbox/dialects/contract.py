@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from devstack.sandbox.account_needs import AccountNeeds
 from devstack.sandbox.books import Books
 from devstack.sandbox.faults import FaultOperation
 from devstack.sandbox.incoming import Incoming, Reply
@@ -144,29 +145,6 @@ class Signed:
 
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountNeed:
-    """A setting or secret that an account of a dialect has: name, meaning, and the default (None: it must be given)."""
-
-    name: str
-    meaning: str
-    default: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountNeeds:
-    """What an account consists of at this PSP. `api_key` and `webhook_secret` say what these are there.
-
-    A webhook secret that is given must be of the form `webhook_secret_pattern`.
-    """
-
-    api_key: str
-    webhook_secret: str
-    webhook_secret_pattern: str = ""
-    settings: tuple[AccountNeed, ...] = ()
-    secrets: tuple[AccountNeed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import BinaryIO
 import msgspec
 import pytest
 
+from devstack.sandbox.account_needs import AccountNeeds
 from devstack.sandbox.books import CardOnFile, OperationType, Record
-from devstack.sandbox.dialects.contract import AccountNeeds
 from devstack.sandbox.dialects.payera.dialect import DIALECT
 from devstack.sandbox.documentation import DOCUMENT, render
 from devstack.sandbox.faults import Fault, FaultMode, FaultOperation, FaultPlan

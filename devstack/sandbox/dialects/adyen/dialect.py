@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
+from devstack.sandbox.account_needs import AccountNeeds
 from devstack.sandbox.dialects.adyen import answers, errors, reading
 from devstack.sandbox.dialects.adyen.events import notices_of, signed_body
 from devstack.sandbox.dialects.adyen.guide import GUIDE, NEEDS
 from devstack.sandbox.dialects.contract import (
-    AccountNeeds,
     Act,
     Asked,
     Denial,

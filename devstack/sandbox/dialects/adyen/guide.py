@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from devstack.sandbox.account_needs import AccountNeed, AccountNeeds
 from devstack.sandbox.dialects.adyen.triggers import HOLDER_NAMES, REFUSALS, THREE_DS_CARDS
-from devstack.sandbox.dialects.contract import AccountNeed, AccountNeeds, Guide, Trigger
+from devstack.sandbox.dialects.contract import Guide, Trigger
 
 NEEDS: Final = AccountNeeds(
     api_key="API key, sent in X-API-Key",

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
+from devstack.sandbox.account_needs import AccountNeeds
 from devstack.sandbox.dialects.checkout import answers, errors, reading
 from devstack.sandbox.dialects.checkout.events import notices_of, signed
 from devstack.sandbox.dialects.checkout.guide import GUIDE, NEEDS
 from devstack.sandbox.dialects.contract import (
-    AccountNeeds,
     Act,
     Ask,
     Asked,

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from devstack.sandbox.account_needs import AccountNeed, AccountNeeds
 from devstack.sandbox.dialects.checkout.triggers import AMOUNTS, CARDS, CVV_CARD
-from devstack.sandbox.dialects.contract import AccountNeed, AccountNeeds, Guide, Trigger
+from devstack.sandbox.dialects.contract import Guide, Trigger
 
 NEEDS: Final = AccountNeeds(
     api_key="secret key (sk_sbox_...), sent as bearer token",

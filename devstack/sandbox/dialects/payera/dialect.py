@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
+from devstack.sandbox.account_needs import AccountNeeds
 from devstack.sandbox.dialects.contract import (
-    AccountNeeds,
     Act,
     Ask,
     Asked,

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from devstack.sandbox.account_needs import AccountNeeds
 from devstack.sandbox.dialects.contract import (
-    AccountNeeds,
     Act,
     Ask,
     Asked,

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from devstack.sandbox.account_needs import AccountNeeds
 from devstack.sandbox.books import REFUSALS
 from devstack.sandbox.dialects.contract import (
-    AccountNeeds,
     Act,
     Asked,
     Denial,

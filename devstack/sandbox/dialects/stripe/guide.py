@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from devstack.sandbox.dialects.contract import AccountNeed, AccountNeeds, Guide, Trigger
+from devstack.sandbox.account_needs import AccountNeed, AccountNeeds
+from devstack.sandbox.dialects.contract import Guide, Trigger
 from devstack.sandbox.dialects.stripe.events import API_VERSION, EVENTS
 from devstack.sandbox.dialects.stripe.triggers import CARDS
 
