@@ -98,15 +98,14 @@ def next_action_resolution(
 def cancel_status_of(attempt: Attempt, outcome: Outcome) -> CancelStatus:
     """Say what a PSP's answer to the cancelling means; anything but a clear one leaves it SENT.
 
-    ``attempt`` is as recorded before this cancelling. A refusal without a reference of the PSP, or a call that was not
-    sent, says nothing of an earlier one that is not answered.
+    ``attempt`` is as recorded before this cancelling. A refusal, or a call that was not sent, says nothing of an earlier
+    one that is not answered: that one may be why this one is refused, and may be done yet.
     """
     if outcome.kind is OutcomeKind.APPROVED:
         return CancelStatus.DONE
     alone = attempt.cancel is not CancelStatus.SENT
-    unsent = outcome.kind is OutcomeKind.NOT_SENT and alone
-    refused = outcome.kind is OutcomeKind.DECLINED and (alone or bool(outcome.psp_reference))
-    return CancelStatus.REFUSED if refused or unsent else CancelStatus.SENT
+    undone = outcome.kind in {OutcomeKind.DECLINED, OutcomeKind.NOT_SENT}
+    return CancelStatus.REFUSED if undone and alone else CancelStatus.SENT
 
 
 def _while_acting(situation: Situation, means: Means, left_ms: int) -> EndAction | Ask | Await:

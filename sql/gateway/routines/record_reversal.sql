@@ -1,8 +1,8 @@
 -- Records what a PSP says of a reversal of an attempt (p_told: CONFIRMED, REFUSED, ACKNOWLEDGED, UNCLEAR). p_number is the reversal's,
 -- null when a webhook tells: it is then of the last one. Confirmed, the attempt ends as declined with reversed_unknown, and its
--- payment too unless p_moves_on; an approval of another authorization than was released goes to review. Refused, an approval that was held back is recorded, as long as there was no other reversal
--- that may have been done. Of an attempt that has ended nothing changes, and a confirmation that contradicts its approval goes to
--- review. Raises PY002 when no reversal was begun.
+-- payment too unless p_moves_on; an approval of another authorization than was released goes to review. Refused, an approval that was
+-- held back is recorded, as long as there was no other reversal that may have been done. Of an attempt that has ended nothing
+-- changes, and a confirmation that contradicts its approval goes to review. Raises PY002 when no reversal was begun.
 CREATE OR REPLACE FUNCTION gateway.record_reversal(
     p_payment_id text,
     p_attempt_id text,

@@ -135,7 +135,8 @@ def test_the_decline_says_why_it_ended(cancel: CancelStatus, return_url: str, to
         (CancelStatus.NONE, Outcome(OutcomeKind.PENDING, psp_reference="psp_1"), CancelStatus.SENT),
         (CancelStatus.NONE, Outcome(OutcomeKind.DECLINED), CancelStatus.REFUSED),
         (CancelStatus.SENT, Outcome(OutcomeKind.DECLINED), CancelStatus.SENT),
-        (CancelStatus.SENT, Outcome(OutcomeKind.DECLINED, psp_reference="psp_1"), CancelStatus.REFUSED),
+        (CancelStatus.SENT, Outcome(OutcomeKind.DECLINED, psp_reference="psp_1"), CancelStatus.SENT),
+        (CancelStatus.REFUSED, Outcome(OutcomeKind.DECLINED, psp_reference="psp_1"), CancelStatus.REFUSED),
         (CancelStatus.NONE, Outcome(OutcomeKind.NOT_SENT), CancelStatus.REFUSED),
         (CancelStatus.SENT, Outcome(OutcomeKind.NOT_SENT), CancelStatus.SENT),
     ],
@@ -221,6 +222,9 @@ class Stage:
             self.landings.append(len(self.steps) + self.lands_after)
         elif network == "unanswered":
             self.land()
+        elif any(landing >= len(self.steps) for landing in self.landings):
+            # Refused because of the first one, which the PSP is still at.
+            outcome = Outcome(OutcomeKind.DECLINED, psp_reference="psp_1", code="invalid_transaction")
         else:
             outcome = self.land()
         self.change(cancel=cancel_status_of(before, outcome))
@@ -268,6 +272,25 @@ def play(stage: Stage, networks: list[str]) -> str:
             return "DONE" if isinstance(step, Done) else "REVIEW"
         stage.carry_out(step, network)
     raise AssertionError(f"one run of a workflow does not carry it out: {stage.steps[-5:]}")
+
+
+def test_a_cancelling_that_is_refused_as_another_is_under_way_lets_no_approval_be_believed() -> None:
+    started = payment(attempt(1, AttemptStatus.UNKNOWN, psp_reference="psp_1"), return_url=RETURN_URL, accounts=1)
+    started = replace(started, capture_method=CaptureMethod.MANUAL)
+    stage = Stage(started, ASKED, pays=True, acts_at=10**6, lands_after=5)
+    stage.record(WAITS)
+    stage.carry_out(EndAttemptAction(stage.attempt), "good")
+    stage.cancel("late")
+    stage.truth = "HELD"
+    for _ in range(2):
+        stage.cancel("good")
+        stage.record(stage.told())
+
+    assert stage.attempt.cancel is CancelStatus.SENT
+    assert stage.payment.status is PaymentStatus.PROCESSING
+    stage.land()
+    stage.record(stage.told())
+    assert stage.payment.status is PaymentStatus.DECLINED
 
 
 def test_one_run_of_a_workflow_waits_for_a_shopper_as_long_as_may_be_set() -> None:
