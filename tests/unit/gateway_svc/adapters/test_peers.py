@@ -1,4 +1,4 @@
-"""The clients of connectors and vault against real servers over mutual TLS."""
+"""The client of the connectors against a real server over mutual TLS."""
 
 import asyncio
 import socket
@@ -13,8 +13,6 @@ from payera.connectors.v1 import connector_service_pb2 as connectors_pb2
 from payera.types.v1 import outcome_pb2
 
 from gateway_svc.adapters.connectors.psp_connectors import GrpcPspConnectors
-from gateway_svc.adapters.vault.card_tokens import GrpcCardTokens
-from gateway_svc.application.ports import DescribedToken, TokenToKeep
 from gateway_svc.domain.outcome import Outcome, OutcomeKind
 from gateway_svc.domain.payment import (
     Attempt,
@@ -33,16 +31,12 @@ from mesh.channels import open_channel
 from mesh.identifiers import new_id, psp_idempotency_key
 from mesh.reasons import Reason
 from mesh.refusal import Refusal
-from tests.fakes.gateway.peers import CARD
 from tests.fakes.gateway.servers import (
     ScriptedConnectors,
-    ScriptedVault,
     connectors_server,
-    vault_server,
 )
 from tests.support.mesh_services import free_port, write_identities
 
-WANTED = TokenToKeep("pay_1", "mer_1", "tok_1")
 ATTEMPT = Attempt("pay_1_1", 1, "psp_a", AttemptStatus.SENDING)
 PAYMENT = Payment(
     id="pay_1",
@@ -401,89 +395,6 @@ async def test_a_peer_that_comes_back_is_used_again(identities: Path, script: Sc
             patient = GrpcPspConnectors(channel, connect_patience_ms=20_000)
             outcome = await patient.authorize(PAYMENT, ATTEMPT, timeout_ms=20_000)
     assert outcome.kind is OutcomeKind.APPROVED
-
-
-async def test_the_vault_tells_what_may_be_shown_of_a_card(identities: Path) -> None:
-    vault = ScriptedVault({"tok_1"})
-    async with vault_server(identities, vault) as address, channel_to(address, identities, "vault_svc") as channel:
-        tokens = GrpcCardTokens(channel)
-        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(CARD, fingerprint="fpr_1")
-        vault.on_file.add("tok_1")
-        assert await tokens.describe(merchant_id="mer_1", token="tok_1") == DescribedToken(
-            CARD, on_file=True, fingerprint="fpr_1"
-        )
-        vault.fingerprint = ""
-        assert (await tokens.describe(merchant_id="mer_1", token="tok_1")).fingerprint == ""
-        with pytest.raises(Refusal) as caught:
-            await tokens.describe(merchant_id="mer_1", token="tok_2")
-    assert (caught.value.reason, caught.value.metadata) == (Reason.TOKEN_NOT_FOUND, {"token_id": "tok_2"})
-
-
-async def test_a_token_that_has_another_payment_is_refused_as_such(identities: Path) -> None:
-    vault = ScriptedVault({"tok_1"}, used={"tok_1"})
-    async with vault_server(identities, vault) as address, channel_to(address, identities, "vault_svc") as channel:
-        with pytest.raises(Refusal) as caught:
-            await GrpcCardTokens(channel).describe(merchant_id="mer_1", token="tok_1")
-    assert (caught.value.reason, caught.value.metadata) == (Reason.TOKEN_USED, {"token_id": "tok_1"})
-
-
-@pytest.mark.parametrize("identity", ["gateway_svc", "gateway_worker"])
-async def test_the_vault_is_told_to_keep_a_token(identities: Path, identity: str) -> None:
-    vault = ScriptedVault()
-    async with (
-        vault_server(identities, vault) as address,
-        channel_to(address, identities, "vault_svc", identity) as channel,
-    ):
-        await GrpcCardTokens(channel).keep(WANTED, timeout_ms=5000)
-    [request] = vault.kept
-    assert (request.merchant_id, request.token_id, request.payment_id) == ("mer_1", "tok_1", "pay_1")
-
-
-@pytest.mark.parametrize(
-    ("said", "heard"),
-    [
-        (Reason.TOKEN_NOT_FOUND, Reason.TOKEN_NOT_FOUND),
-        (Reason.TOKEN_USED, Reason.TOKEN_USED),
-        (Reason.UNAVAILABLE, Reason.UNAVAILABLE),
-        (Reason.INTERNAL, Reason.UNAVAILABLE),
-        (Reason.CALLER_NOT_ALLOWED, Reason.UNAVAILABLE),
-    ],
-)
-async def test_only_what_the_vault_says_of_the_token_is_its_last_word(
-    identities: Path, said: Reason, heard: Reason
-) -> None:
-    async def refuse_to_keep() -> None:
-        raise Refusal(said)
-
-    vault = ScriptedVault(keep=refuse_to_keep)
-    async with vault_server(identities, vault) as address, channel_to(address, identities, "vault_svc") as channel:
-        with pytest.raises(Refusal) as caught:
-            await GrpcCardTokens(channel).keep(WANTED, timeout_ms=5000)
-    assert caught.value.reason is heard
-
-
-async def test_a_vault_that_hangs_is_waited_for_no_longer_than_told(identities: Path) -> None:
-    never = asyncio.Event()
-
-    async def hang() -> None:
-        await never.wait()
-
-    vault = ScriptedVault(keep=hang)
-    async with vault_server(identities, vault) as address, channel_to(address, identities, "vault_svc") as channel:
-        await channel.channel_ready()
-        with pytest.raises(Refusal) as caught:
-            async with asyncio.timeout(5):
-                await GrpcCardTokens(channel).keep(WANTED, timeout_ms=100)
-    assert caught.value.reason is Reason.UNAVAILABLE
-
-
-async def test_a_vault_that_is_away_is_unavailable(identities: Path) -> None:
-    async with channel_to(f"127.0.0.1:{free_port()}", identities, "vault_svc") as channel:
-        tokens = GrpcCardTokens(channel)
-        for call in (tokens.describe(merchant_id="mer_1", token="tok_1"), tokens.keep(WANTED, timeout_ms=5000)):
-            with pytest.raises(Refusal) as caught:
-                await call
-            assert caught.value.reason is Reason.UNAVAILABLE
 
 
 async def test_a_cancelling_is_a_void_by_the_psps_reference_with_a_key_of_its_own(
