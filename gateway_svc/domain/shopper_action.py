@@ -98,8 +98,8 @@ def next_action_resolution(
 def cancel_status_of(attempt: Attempt, outcome: Outcome) -> CancelStatus:
     """Say what a PSP's answer to the cancelling means; anything but a clear one leaves it SENT.
 
-    ``attempt`` is as recorded before this cancelling. A refusal, or a call that was not sent, says nothing of an earlier
-    one that is not answered: that one may be why this one is refused, and may be done yet.
+    ``attempt`` is as recorded before this cancelling. A refusal, or a call that was not sent, says nothing of an
+    earlier one that is not answered: that one may be why this one is refused, and may be done yet.
     """
     if outcome.kind is OutcomeKind.APPROVED:
         return CancelStatus.DONE
